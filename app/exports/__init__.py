@@ -1,0 +1,1 @@
+"""A figure or a frame → bytes for a download. No Streamlit, no browser."""

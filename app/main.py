@@ -1,0 +1,22 @@
+"""The dashboard's entry: page configuration and navigation, nothing more."""
+
+from pathlib import Path
+
+import streamlit as st
+
+ICON = Path(__file__).parent / "assets" / "icon.svg"  # Streamlit would fetch a named icon from the internet
+
+st.set_page_config(page_title="研判", page_icon=str(ICON), layout="wide")
+
+research = [
+    st.Page("views/weekly.py", title="本周研判", icon=":material/newspaper:", url_path="weekly", default=True),
+    st.Page("views/hotspots.py", title="热点地图", icon=":material/map:", url_path="hotspots"),
+    st.Page("views/trends.py", title="趋势分析", icon=":material/show_chart:", url_path="trends"),
+    st.Page("views/issues.py", title="高频事项", icon=":material/format_list_numbered:", url_path="issues"),
+    st.Page("views/early_warnings.py", title="预警清单", icon=":material/notifications:", url_path="warnings"),
+]
+system = [
+    st.Page("views/intake.py", title="数据接入", icon=":material/upload_file:", url_path="intake"),
+    st.Page("views/about.py", title="本系统不做什么", icon=":material/shield:", url_path="about"),
+]
+st.navigation({"": research, "系统": system}, position="top").run()

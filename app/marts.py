@@ -1,0 +1,76 @@
+"""Which published version does this page run read, and what does it answer to a named question?
+
+HOME/marts/CURRENT holds the name of one marts file. A run looks at it once, in `begin_run`, and keeps that
+version to its end; the next run follows a newer CURRENT without a restart. The file is attached read-only into
+an in-memory DuckDB that can open nothing else. A named question is one SELECT in app/queries/<name>.sql.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import streamlit as st
+
+from app.versions import current_version
+
+QUERIES = Path(__file__).parent / "queries"
+VERSION_KEY = "_marts_version"
+
+Parameter = str | int | float | bool | date | None
+
+
+def begin_run() -> None:
+    """Fix the version for this page run; raises NoMarts."""
+    st.session_state[VERSION_KEY] = str(current_version())
+
+
+def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
+    """The answer of app/queries/<name>.sql; it takes from `parameters` the ones its text names."""
+    text = _text(name)
+    wanted = sorted(set(re.findall(r"\$(\w+)", text)))
+    chosen = tuple((key, parameters[key]) for key in wanted)
+    return _answer(name, chosen, st.session_state[VERSION_KEY])
+
+
+def meta() -> Mapping[str, str]:
+    """What the published version says about itself: as_of, city_name, data_through, last_full_week …"""
+    return dict(query("meta").iter_rows())
+
+
+@cache
+def _text(name: str) -> str:
+    return (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@st.cache_data(show_spinner=False, max_entries=1024, max_size="256MB")
+def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: str) -> pl.DataFrame:
+    cursor = _connection(version).cursor()
+    try:
+        cursor.execute("use marts")  # a cursor does not inherit it
+        return cursor.sql(_text(name), params=dict(parameters) or None).pl()
+    finally:
+        cursor.close()
+
+
+def warm(version: Path) -> None:
+    """Open a version ahead of the first visitor."""
+    _connection(str(version))
+
+
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.close()
+
+
+@st.cache_resource(show_spinner=False, max_entries=3, on_release=_close)
+def _connection(version: str) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with one version attached; closed once three newer ones are in use."""
+    connection = duckdb.connect()
+    quoted = version.replace("'", "''")
+    connection.execute(f"attach '{quoted}' as marts (read_only)")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection

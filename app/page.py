@@ -1,0 +1,297 @@
+"""What every page has in common: the version it reads, its head, the guards, figure and table blocks."""
+
+import hashlib
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from app import downloads, fields, marts, palette, versions, wording
+from app.charts.style import CONFIG
+
+T = TypeVar("T")
+STALE_AFTER_DAYS = 10
+ROW_HEIGHT = 35
+MAX_GRID_HEIGHT = 400
+
+
+@dataclass(frozen=True)
+class Edition:
+    """The published version this page run reads."""
+
+    version: str
+    city_name: str
+    city_code: str
+    data_from: date
+    data_through: date
+    last_full_week: date
+
+    def notes(self, *said: str) -> list[str]:
+        """Sentences for an export: what was said, then as-of day and version."""
+        as_of = f"数据截至 {wording.full_day(self.data_through)}，数据版本 {self.version}。"
+        return [*(sentence for sentence in said if sentence), as_of]
+
+
+def today() -> date:
+    return date.today()
+
+
+def start(title: str, question: str, *, lead: str = "") -> Edition:
+    """Head of a page; stops with one sentence where nothing was published or there is no complete week."""
+    style()
+    try:
+        marts.begin_run()
+    except versions.NoMarts:
+        _nothing_yet(title)
+        st.stop()
+    about = marts.meta()
+    edition = Edition(
+        version=about["version"],
+        city_name=about["city_name"],
+        city_code=about["city_code"],
+        data_from=date.fromisoformat(about["data_from"]),
+        data_through=date.fromisoformat(about["data_through"]),
+        last_full_week=date.fromisoformat(about["last_full_week"]),
+    )
+    head(title, question, edition, lead=lead)
+    if (today() - edition.data_through).days > STALE_AFTER_DAYS:
+        quiet(f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库；本页都以这一天为界。")
+    if edition.last_full_week < edition.data_from:
+        quiet("入库的数据还不满一周，暂不能按周比较。请继续在「数据接入」补充导出文件后重新发布。")
+        st.stop()
+    return edition
+
+
+def style() -> None:
+    """The type scale and the few things hidden; once a page run."""
+    st.html(STYLE)
+
+
+def head(title: str, question: str, edition: Edition | None = None, *, lead: str = "") -> None:
+    about = (
+        f"{edition.city_name} · {title} · 数据截至 {wording.full_day(edition.data_through)} · 版本 {edition.version}"
+        if edition
+        else title
+    )
+    lead = f'<p class="lead">{wording.escape(lead)}</p>' if lead else ""
+    st.html(
+        f'<header class="page-head"><p class="kicker">{wording.escape(about)}</p><h1>{question}</h1>{lead}</header>'
+    )
+
+
+def _nothing_yet(title: str) -> None:
+    head(title, "尚无数据")
+    quiet("这里还没有发布过任何数据。先接入导出文件并发布，页面会自动打开新版本；想先看样子，可用演示城市：")
+    st.code("yanpan demo\nyanpan ingest var/demo\nyanpan build", language=None)
+
+
+def quiet(sentence: str) -> None:
+    """One calm sentence in a box."""
+    st.html(f'<p class="quiet">{wording.escape(sentence)}</p>')
+
+
+def section(title: str, remark: str = "") -> None:
+    """A heading inside a page, with a grey remark behind it."""
+    remark = f'<span class="remark">{wording.escape(remark)}</span>' if remark else ""
+    st.html(f'<h2 class="section">{wording.escape(title)}{remark}</h2>')
+
+
+def require(frame: pl.DataFrame, sentence: str = "这个筛选下没有登记的事项。可放宽时段、区域或事项后再看。") -> None:
+    """Guard: an empty answer is said, not drawn."""
+    if frame.is_empty():
+        quiet(sentence)
+        st.stop()
+
+
+def drawn(draw: Callable[..., T], frame: pl.DataFrame, /, *arguments: Any, **words: Any) -> T:
+    """`draw(frame, *arguments, **words)`, drawn once for the same content; not to be changed afterwards.
+
+    The key is all of the content, not a sample of it: two frames that differ in one figure are two drawings.
+    """
+    content = frame.write_ipc(None).getvalue() + pickle.dumps((arguments, words))
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return _drawn(draw.__qualname__, digest, _draw=lambda: draw(frame, *arguments, **words))
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _drawn(name: str, digest: str, _draw: Callable[[], Any]) -> Any:
+    return _draw()
+
+
+def chart(
+    figure: go.Figure,
+    frame: pl.DataFrame,
+    *,
+    name: str,
+    notes: Sequence[str],
+    key: str,
+    labels: Mapping[str, str] | None = None,
+    on_select: Callable[[], None] | None = None,
+) -> Any:
+    """A figure, below it what it rests on and 导出 of the same figure and frame."""
+    event = st.plotly_chart(
+        figure,
+        theme=None,
+        config=dict(CONFIG),
+        key=key,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
+    foot(frame, name=name, notes=notes, key=key, figure=figure, labels=labels)
+    return event
+
+
+def foot(
+    frame: pl.DataFrame,
+    *,
+    name: str,
+    notes: Sequence[str],
+    key: str,
+    figure: go.Figure | Callable[[], go.Figure] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Under a figure or table: its 口径 in small print, 导出 at the right."""
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"foot_{key}"):
+        st.html(f'<p class="note">{wording.escape("　".join(notes))}</p>', width="stretch")
+        downloads.bar(name, frame=frame, notes=notes, key=key, figure=figure, labels=labels)
+
+
+def grid(
+    frame: pl.DataFrame,
+    *,
+    key: str,
+    labels: Mapping[str, str] | None = None,
+    height: int | None = None,
+    on_select: Callable[[], None] | None = None,
+) -> Any:
+    """A longer table to scroll and sort; with `on_select` one row can be chosen."""
+    known = {**fields.labels(), **(labels or {})}
+    frame = frame.with_columns(pl.col("^.*_share$") * 100)
+    config = {name: _grid_column(name, known[name], frame.schema[name]) for name in frame.columns}
+    more: dict[str, Any] = {"on_select": on_select, "selection_mode": "single-row"} if on_select else {}
+    needed = ROW_HEIGHT * (len(frame) + 1) + 3
+    return st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=config,
+        key=key,
+        height=min(needed, height or MAX_GRID_HEIGHT),
+        placeholder="—",
+        **more,
+    )
+
+
+def _grid_column(name: str, label: str, kind: pl.DataType) -> Any:
+    if name.endswith("_share"):
+        return st.column_config.NumberColumn(label, format="%+.1f%%")
+    if kind == pl.Boolean:
+        return st.column_config.CheckboxColumn(label)
+    if kind.is_integer():
+        return st.column_config.NumberColumn(label, format="%,d")
+    if kind.is_float():
+        return st.column_config.NumberColumn(label, format="%,.1f")
+    if kind == pl.Date:
+        return st.column_config.DateColumn(label, format="YYYY-MM-DD")
+    if kind == pl.Datetime:
+        return st.column_config.DatetimeColumn(label, format="YYYY-MM-DD HH:mm")
+    return st.column_config.TextColumn(label)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: which field, how it reads."""
+
+    name: str
+    kind: str = "text"
+    """text | number | decimal | change | bar | html"""
+    label: str | None = None
+
+    def head(self) -> str:
+        return self.label if self.label is not None else fields.label(self.name)
+
+
+def table(frame: pl.DataFrame, columns: Sequence[Column]) -> None:
+    """A short table to read from top to bottom; a `bar` column shows its size as a bar behind the figure."""
+    most = {
+        column.name: max(frame[column.name].drop_nulls().to_list(), default=0)
+        for column in columns
+        if column.kind == "bar"
+    }
+    head = "".join(f'<th class="{column.kind}">{wording.escape(column.head())}</th>' for column in columns)
+    body = "".join(
+        "<tr>" + "".join(_cell(column, row[column.name], most) for column in columns) + "</tr>"
+        for row in frame.iter_rows(named=True)
+    )
+    st.html(f'<table class="reading"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def _cell(column: Column, value: Any, most: Mapping[str, float]) -> str:
+    if column.kind == "html":
+        return f"<td>{value}</td>"
+    if column.kind in ("number", "bar"):
+        shown = wording.number(value)
+    elif column.kind == "decimal":
+        shown = wording.number(value, 1)
+    elif column.kind == "change":
+        shown = "—" if value is None else wording.share(value)
+    else:
+        shown = "—" if value is None else wording.escape(value)
+    style = ""
+    if column.kind == "bar" and value and most[column.name]:
+        style = f' style="--share:{value / most[column.name]:.3f}"'
+    return f'<td class="{column.kind}"{style}>{shown}</td>'
+
+
+STYLE = f"""<style>
+header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1px solid {palette.RULE}; }}
+[data-testid="stToolbarActions"], [data-testid="stMainMenu"], [data-testid="stAppDeployButton"],
+[data-testid="stStatusWidget"], [data-testid="stElementToolbar"], [data-testid="stDecoration"] {{ display: none; }}
+[data-testid="stSkipToContent"] {{ font-size: 0; }}
+[data-testid="stSkipToContent"]::after {{ content: "跳到正文"; font-size: .9rem; }}
+.stMainBlockContainer {{ padding: 4.2rem 2.2rem 3rem; max-width: 1440px; margin: 0 auto; }}
+.page-head {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
+.st-key-masthead {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
+.st-key-masthead .page-head {{ border-bottom: 0; padding-bottom: 0; }}
+.page-head .kicker {{ margin: 0; font-size: .82rem; color: {palette.MUTED}; letter-spacing: .04em; }}
+.page-head h1 {{ margin: .1rem 0 0; padding: 0; font-size: 1.9rem; line-height: 1.3; font-weight: 700; }}
+.page-head .lead {{ margin: .25rem 0 0; color: {palette.MUTED}; font-size: .95rem; }}
+h2.section {{ font-size: 1.2rem; line-height: 1.35; font-weight: 700; margin: .6rem 0 0; padding: .4rem 0 0;
+  border-top: 1px solid {palette.INK}; }}
+h2.section .remark {{ font-size: .84rem; font-weight: 400; color: {palette.MUTED}; margin-left: .7rem; }}
+.quiet {{ background: {palette.PANEL}; border-left: 3px solid {palette.ACCENT}; padding: .55rem .9rem; margin: 0; }}
+.note {{ font-size: .78rem; line-height: 1.5; color: {palette.MUTED}; margin: 0; }}
+.warning {{ display: flex; gap: .7rem; align-items: flex-start; }}
+.warning p {{ margin: 0; line-height: 1.5; }}
+.warning.large p {{ font-size: 1.12rem; line-height: 1.6; }}
+.crumb {{ line-height: 2.4; }}
+.item {{ border-bottom: 1px solid {palette.RULE}; padding: .5rem 0; max-width: 62rem; }}
+.item h4 {{ margin: .1rem 0; padding: 0; font-size: 1rem; font-weight: 700; }}
+.item p {{ margin: 0; line-height: 1.6; }}
+.flag {{ border: 1px solid {palette.MUTED}; border-radius: 2px; padding: 0 .3rem; margin-left: .3rem; }}
+.level {{ display: inline-block; border-radius: 2px; padding: .05rem .45rem; font-size: .85rem; font-weight: 700;
+  white-space: nowrap; line-height: 1.5; }}
+table.reading {{ width: 100%; border-collapse: collapse; font-size: .93rem; }}
+table.reading th {{ text-align: left; font-weight: 400; font-size: .8rem; color: {palette.MUTED};
+  border-bottom: 1px solid {palette.INK}; padding: .25rem .5rem; white-space: nowrap; }}
+table.reading td {{ border-bottom: 1px solid {palette.RULE}; padding: .32rem .5rem; vertical-align: top; }}
+table.reading td:first-child {{ white-space: nowrap; }}
+table.reading th.number, table.reading td.number, table.reading th.decimal, table.reading td.decimal,
+table.reading th.change, table.reading td.change, table.reading th.bar, table.reading td.bar
+  {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+table.reading td.bar {{ background: linear-gradient({palette.ACCENT_SOFT}, {palette.ACCENT_SOFT}) no-repeat left 50% /
+  calc(var(--share, 0) * 100%) 62%; min-width: 7rem; }}
+[data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] {{ gap: .7rem; }}
+[data-testid="stMetric"] {{ padding: 0; }}
+[data-testid="stMetricLabel"] p {{ font-size: .84rem; color: {palette.MUTED}; }}
+[data-testid="stMetricDelta"] {{ background: none; padding: 0; font-size: .82rem; color: {palette.INK}; }}
+[data-testid="stMetric"] div:has(> [data-testid="stMetricDelta"]) {{ flex-direction: column; align-items: flex-start;
+  gap: 0; }}
+[data-testid="stMetricDeltaDescription"] {{ font-size: .82rem; }}
+[data-testid="stMetricValue"] {{ font-size: 1.75rem; line-height: 1.25; font-weight: 700;
+  font-variant-numeric: tabular-nums; }}
+</style>"""

@@ -1,0 +1,11 @@
+-- How many items of this issue a week, for this choice?
+select week_start_on as period_start_on, sum(n_events)::bigint as n_events
+from weekly_counts
+where
+    issue_code = $issue
+    and week_start_on between $since_on::date and $to_on::date
+    and ($source::varchar is null or source = $source)
+    and ($county::varchar is null or county_code = $county)
+    and ($town::varchar is null or town_code = $town)
+group by 1
+order by 1

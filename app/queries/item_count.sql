@@ -1,0 +1,10 @@
+-- How many items are behind this figure?
+select count(*)::bigint as n_events
+from event as e
+where
+    e.registered_at >= $from_on::date
+    and e.registered_at < $to_on::date + 7
+    and e.issue_code = $issue
+    and ($source::varchar is null or e.source = $source)
+    and ($county::varchar is null or e.county_code = $county)
+    and ($town::varchar is null or e.town_code = $town)

@@ -1,0 +1,2 @@
+-- What does the published version say about itself?
+select key, value from meta

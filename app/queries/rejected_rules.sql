@@ -1,0 +1,14 @@
+-- Why were rows not taken in? One row a rule, column and hint, most frequent first.
+select
+    b.source,
+    r.rule,
+    r.column_name,
+    count(*)::bigint as n_rejected,
+    count(distinct r.batch_id)::bigint as n_files,
+    first(r.found order by r.batch_id, r.source_row) as found,
+    first(r.hint order by r.batch_id, r.source_row) as hint
+from rejected_row as r
+inner join batch as b on b.batch_id = r.batch_id
+where $source::varchar is null or b.source = $source
+group by b.source, r.rule, r.column_name
+order by n_rejected desc, b.source, r.rule

@@ -1,0 +1,197 @@
+"""The dashboard's server: `python -m app.server --host 127.0.0.1 --port 8501`.
+
+Streamlit as an ASGI app, with what Streamlit leaves out: security headers (the policy also keeps the browser
+from asking anything outside this machine), a /healthz route, libraries imported before the first visitor, and
+garbage collected by the clock instead of after every page run. There is no login yet, so it serves this
+machine only.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import importlib
+import ipaddress
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import streamlit as st
+import uvicorn
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import versions
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; frame-ancestors 'self'; "
+    "object-src 'none'; base-uri 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+CLOSED_PATHS = ("/_stcore/metrics", "/_stcore/agent")
+# Streamlit imports lazily; five first visitors at once then meet half-imported modules.
+IMPORT_FIRST = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "polars",
+    "duckdb",
+    "plotly.graph_objects",
+    "pydeck",
+    "app.charts.series",
+    "app.charts.ranks",
+    "app.charts.maps",
+    "app.exports.picture",
+    "app.exports.workbook",
+)
+COLLECT_EVERY_SECONDS = 60
+
+
+class Guard:
+    """Answers only to this machine's own names, closes internal paths, adds the headers."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        host = Headers(scope=scope).get("host", "")
+        if not is_loopback(host.rpartition(":")[0] or host):  # DNS rebinding: another site's name, our address
+            await PlainTextResponse("只接受本机地址的访问。", 400)(scope, receive, send)
+            return
+        if scope["path"].startswith(CLOSED_PATHS):
+            await PlainTextResponse("未开放", 404)(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def is_loopback(host: str) -> bool:
+    """Does this host name or address stay on this machine?"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+async def healthz(_request: Request) -> JSONResponse:
+    """Alive, and which version would the next page run read?"""
+    try:
+        return JSONResponse({"status": "ok", "version": versions.current_version().stem})
+    except versions.NoMarts:
+        return JSONResponse({"status": "ok", "version": None})
+
+
+async def to_front_page(request: Request) -> RedirectResponse:
+    """/weekly is the front page; Streamlit serves its default page at / alone."""
+    return RedirectResponse("/" + (f"?{request.url.query}" if request.url.query else ""))
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Import and open everything once, then keep the garbage collector away from page runs."""
+    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    for module in IMPORT_FIRST:
+        importlib.import_module(module)
+    marts = importlib.import_module("app.marts")  # not before Streamlit's runtime: its caches look for it
+    with contextlib.suppress(versions.NoMarts):
+        marts.warm(versions.current_version())
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    collector = asyncio.create_task(_collect_by_the_clock())
+    yield
+    collector.cancel()
+
+
+async def _collect_by_the_clock() -> None:
+    while True:
+        await asyncio.sleep(COLLECT_EVERY_SECONDS)
+        gc.collect()
+
+
+def say_sorry(error: Exception) -> bool:
+    """Our bug: the whole traceback to the log, one sentence to the reader."""
+    logging.getLogger(__name__).error("page failed", exc_info=error)
+    st.error("这一页出错了，不是您的操作问题。请刷新重试；仍不行，把发生的时间告诉管理员，服务日志里有详细记录。")
+    return True
+
+
+def create() -> st.App:
+    """The dashboard as an ASGI app. Streamlit reads .streamlit/config.toml from the working folder, once: ROOT."""
+    os.environ["YANPAN_HOME"] = str(versions.home())  # a relative HOME is meant from where the command was typed
+    os.chdir(ROOT)
+    return st.App(
+        ROOT / "app" / "main.py",
+        lifespan=lifespan,
+        routes=[Route("/healthz", healthz), Route("/weekly", to_front_page)],
+        middleware=[Middleware(Guard)],
+        on_script_error=say_sorry,
+    )
+
+
+class Announcing(uvicorn.Server):
+    """Says its address once it answers there."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            print(f"研判看板：http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m app.server", description="启动研判看板")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8501)
+    chosen = parser.parse_args(arguments)
+    if not is_loopback(chosen.host):
+        print(
+            f"看板目前没有登录功能，只能在本机打开，不能监听 {chosen.host}；请改用 --host 127.0.0.1。",
+            file=sys.stderr,
+        )
+        return 2
+    family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((chosen.host, chosen.port))
+        except OSError:
+            print(f"端口 {chosen.port} 已被占用；请用 --port 换一个端口，或先停掉占用它的程序。", file=sys.stderr)
+            return 2
+        config = uvicorn.Config(create(), log_level="warning", access_log=False, ws_max_size=25 * 1024 * 1024)
+        Announcing(config).run(sockets=[listener])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

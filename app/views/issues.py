@@ -1,0 +1,33 @@
+"""高频事项: what do people ask for most, and which items are behind a figure?"""
+
+import polars as pl
+import streamlit as st
+
+from app import filters, marts, page
+from app.parts.issue import BASIS, by_source_category, items, one_issue, overview, with_change
+
+edition = page.start("高频事项", "群众反映最多的是什么？")
+left, right = st.columns([2, 1])
+with left:
+    span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week")[1]
+with right:
+    basis = filters.choose("分类", BASIS, key="basis", kind="buttons")
+choice = filters.bar(edition.data_from, edition.last_full_week, "source", "county", "town", "group", "issue")[0]
+scope = {**choice.parameters(), **span.parameters()}
+name = f"{filters.words(choice)} {span.words()}"
+notes = edition.notes(
+    f"按登记日期计，{span.words()}，上期为之前等长的 {span.n_weeks} 周。", f"筛选：{filters.words(choice)}。"
+)
+if choice.issue:
+    chosen = marts.query("issues").row(by_predicate=pl.col("issue_code") == choice.issue, named=True)
+    one_issue(chosen, edition.city_code, scope, span, name, notes)
+    items(scope)
+elif basis == "sources":
+    counts = marts.query("category_counts", **scope)
+    page.require(counts)
+    by_source_category(with_change(span.only_known(counts, edition.data_from)), name, notes)
+else:
+    counts = marts.query("issue_counts", **scope)
+    page.require(counts)
+    counts = with_change(span.only_known(counts, edition.data_from))
+    overview(counts, name, notes)

@@ -1,0 +1,40 @@
+"""本周研判: what should be decided this week, where, and what became of last week's warnings?"""
+
+import polars as pl
+import streamlit as st
+
+from app import filters, marts, page, wording
+from app.parts.week import followup, headline, rising, small_map, warnings, workday_sentence
+
+with st.container(key="masthead"):
+    head, chooser = st.columns([3, 1], vertical_alignment="bottom")
+with head:
+    edition = page.start("本周研判", "这一周，哪些事该先定？")
+with chooser:
+    week = filters.week(edition.data_from, edition.last_full_week)
+
+overdue = marts.query("week_overdue", week=week)
+figures = marts.query("week_figures", week=week).join(overdue, on="week_start_on", how="left")
+figures = figures.with_columns(pl.col("n_due", "n_overdue").fill_null(0))
+headline(figures, week, edition.data_from)
+page.foot(
+    figures.tail(13),
+    name=f"本周研判数字 {wording.week_name(week)}",
+    notes=edition.notes(workday_sentence(figures, week)),
+    key="figures",
+    labels={
+        "n_workdays": "工作日",
+        "n_due": "到期件数",
+        "n_overdue": "到期未办结",
+        "n_petition": "信访",
+        "n_hotline": "12345热线",
+        "n_grid": "网格",
+    },
+)
+left, right = st.columns([8, 5], gap="large")
+with left:
+    warnings(marts.query("signals", week=week))
+    followup(edition, week)
+with right:
+    small_map(edition, week)
+    rising(edition, week)

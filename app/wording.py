@@ -1,0 +1,182 @@
+"""Chinese said in more than one view: code names, numbers, dates, comparisons."""
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from app.palette import LEVELS
+
+SOURCES = {"petition": "信访", "hotline": "12345热线", "grid": "网格"}
+PLACE_LEVELS = {"county": "县区", "town": "镇街", "community": "社区村"}
+STATUSES = {
+    "registered": "已登记",
+    "transferred": "已转送",
+    "accepted": "已受理",
+    "in_progress": "办理中",
+    "replied": "已答复",
+    "closed": "已办结",
+    "declined": "不予受理",
+}
+LEVEL_NOTE = "红橙黄蓝是本系统提示等级，不是应急预警。"
+SMALL_BASE = 20  # below this a percentage mostly shows chance
+FEW = "样本少"
+
+NBSP = "\u00a0"
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """1234.5 → 1,234；空 → —"""
+    return "—" if value is None else f"{value:,.{decimals}f}"
+
+
+def items(value: float | None) -> str:
+    """1234 → 1,234 件"""
+    return "—" if value is None else f"{value:,.0f} 件"
+
+
+def share(value: float) -> str:
+    """0.0512 → +5.1%；-0.2 → −20.0%"""
+    sign = "+" if value > 0 else "−" if value < 0 else "±"
+    return f"{sign}{abs(value):.1%}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure against its base. `share` is None where a percentage would mislead."""
+
+    now: float
+    before: float | None
+    share: float | None
+    words: str
+
+
+def change(now: float, before: float | None) -> Change:
+    """Against what it was, with the guard for small bases.
+
+    >>> change(110, 100).words
+    '+10.0%'
+    >>> change(9, 4).words
+    '样本少'
+    """
+    if before is None:
+        return Change(now, None, None, "无可比数据")
+    if before < SMALL_BASE:
+        return Change(now, before, None, FEW)
+    ratio = now / before - 1
+    return Change(now, before, ratio, share(ratio))
+
+
+def day(value: date) -> str:
+    """11月9日"""
+    return f"{value.month}月{value.day}日"
+
+
+def full_day(value: date) -> str:
+    """2026年11月9日"""
+    return f"{value.year}年{day(value)}"
+
+
+def week_name(monday: date) -> str:
+    """2026年第46周"""
+    year, week, _ = monday.isocalendar()
+    return f"{year}年第{week}周"
+
+
+def week_span(monday: date) -> str:
+    """11月9日—11月15日"""
+    return f"{day(monday)}—{day(monday + timedelta(days=6))}"
+
+
+def week_code(monday: date) -> str:
+    """2026-W46, as in addresses and file names."""
+    year, week, _ = monday.isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def span(first: date, last: date) -> str:
+    """2025年11月10日—2026年11月15日"""
+    return f"{full_day(first)}—{full_day(last) if last.year != first.year else day(last)}"
+
+
+def level_tag(level: str) -> str:
+    """A level as HTML: shape and word on its colour."""
+    style = LEVELS[level]
+    return (
+        f'<span class="level" style="background:{style.colour};color:{style.on_colour}">'
+        f"{style.shape}{NBSP}{style.word}</span>"
+    )
+
+
+def level_text(level: str) -> str:
+    """A level as text: ● 红"""
+    style = LEVELS[level]
+    return f"{style.shape} {style.word}"
+
+
+def evidence(text: str | None) -> Mapping[str, list[dict]]:
+    """The parts of a warning, from its JSON: places, sources, channels, days; lists of {name, n_events}."""
+    parts = json.loads(text) if text else {}
+    return {kind: rows for kind, rows in parts.items() if isinstance(rows, list)}
+
+
+def evidence_line(text: str | None, *, limit: int = 2) -> str:
+    """主要在 云水社区 31 件、锦绣社区 12 件；来源 12345热线 40 件；渠道 电话 22 件"""
+    parts = evidence(text)
+    said = []
+    for kind, word in (("places", "主要在"), ("sources", "来源"), ("channels", "渠道")):
+        rows = parts.get(kind, [])[:limit]
+        if rows:
+            listed = "、".join(
+                f"{SOURCES.get(row['name'], row['name']) if kind == 'sources' else row['name']} {row['n_events']:,} 件"
+                for row in rows
+            )
+            said.append(f"{word} {listed}")
+    return "；".join(said)
+
+
+def place(row: Mapping[str, Any]) -> str:
+    """云溪区长宁街道: a town with its county, once. Of a row with place_level, place_name, county_name."""
+    county = row["county_name"] or ""
+    within = row["place_level"] in ("town", "community") and not row["place_name"].startswith(county)
+    return f"{county if within else ''}{row['place_name']}"
+
+
+def chance(per_year: float) -> str:
+    """How often so small a chance would come up by accident: 约 50 年一次
+
+    >>> chance(0.02), chance(3.2), chance(0.001)
+    ('约 50 年一次', '一年约 3 次', '百年不足一次')
+    """
+    if per_year >= 1:
+        return f"一年约 {per_year:.0f} 次"
+    if per_year * 100 >= 1:
+        return f"约 {1 / per_year:.0f} 年一次"
+    return "百年不足一次"
+
+
+def item(row: Mapping[str, Any]) -> str:
+    """One redacted item as HTML: when and where, then what was said."""
+    flags = [
+        word for name, word in (("is_overdue", "超期"), ("is_repeat", "重复"), ("is_group", "群体性")) if row[name]
+    ]
+    about = [
+        full_day(row["registered_on"]),
+        SOURCES[row["source"]],
+        row["channel"],
+        row["place_name"] or "未写明区域",
+        row["unit_name"],
+        STATUSES[row["status"]] + (f"（{full_day(row['closed_on'])}）" if row["closed_on"] else ""),
+    ]
+    tags = "".join(f'<span class="flag">{word}</span>' for word in flags)
+    text = escape(row["text"]) if row["text"] else "（按规定不存内容，或来源未填）"
+    return (
+        f'<article class="item"><p class="note">{escape(" · ".join(part for part in about if part))} {tags}</p>'
+        f"<h4>{escape(row['title'] or row['category_raw'] or '（无标题）')}</h4><p>{text}</p></article>"
+    )
+
+
+def escape(text: object) -> str:
+    return html.escape(str(text), quote=True)

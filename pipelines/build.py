@@ -1,0 +1,299 @@
+"""Warehouse → a new, checked, published version of the marts.
+
+Order: seeds and reference → places and issues resolved → sql/marts → detection and signals → sql/checks → publish.
+Every step is rebuilt from the warehouse, so the same warehouse, reference and as-of day give the same figures.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipelines import classify, places, publish, reference, signals
+from pipelines.config import SEEDS, SQL, Home
+from pipelines.errors import CheckFailed, SourceError, UsageError
+
+SEARCH_PATH = "marts.main,warehouse.core"
+
+
+def build(
+    home: Home, *, today: date, as_of: date | None = None, progress: Callable[[str], None] = lambda step: None
+) -> dict:
+    """Build and publish a new version; returns what `meta` says of it plus seconds a step.
+
+    `as_of`: nothing registered after this day is seen (default: `today`). Raises CheckFailed, with the previous
+    version still serving, when a check finds wrong rows.
+    """
+    if not home.warehouse.exists():
+        raise SourceError(
+            str(home.path.name),
+            found="还没有入库的数据",
+            expected="先导入信访、12345 或网格文件",
+            next_step="请先运行 yanpan ingest 文件或文件夹",
+        )
+    home.marts.mkdir(exist_ok=True)
+    building = home.marts / "building.duckdb"
+    as_of = min(as_of or today, today)
+    seconds: dict[str, float] = {}
+
+    def step(name: str, run: Callable[[], object]) -> None:
+        progress(name)
+        started = time.perf_counter()
+        run()
+        seconds[name] = round(time.perf_counter() - started, 2)
+
+    with _open(home, building) as connection:
+        version = max([*publish.existing(home), 0]) + 1
+        step("区划与事项", lambda: _resolve_names(connection, home, as_of))
+        step("统计表", lambda: run_marts(connection))
+        step("预警", lambda: _detect(connection, today))
+        step("概况", lambda: _describe(connection, version, as_of, today))
+        step("校验", lambda: run_checks(connection))
+        meta = dict(connection.execute("select key, value from meta").fetchall())
+        connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
+    publish.publish(home, building, version)
+    return {**meta, "version": version, "seconds": seconds}
+
+
+def _open(home: Home, building: Path) -> duckdb.DuckDBPyConnection:
+    """An in-memory connection with the warehouse attached read-only and a fresh marts file to write."""
+    connection = duckdb.connect()
+    busy = SourceError(
+        home.path.name,
+        found="数据文件正被另一个 yanpan 进程使用",
+        expected="同一时间只有一个导入或构建在运行",
+        next_step="请等它结束后重试",
+    )
+    try:
+        if building.exists():  # left by a killed build, or in use by a running one: the lock tells which
+            connection.execute(f"attach '{_quoted(building)}' as leftover; detach leftover")
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise busy from error
+    except duckdb.Error:
+        pass  # a torn file of a killed build
+    for leftover in (building, Path(f"{building}.wal")):
+        leftover.unlink(missing_ok=True)
+    try:
+        connection.execute(f"attach '{_quoted(home.warehouse)}' as warehouse (read_only)")
+        connection.execute(f"attach '{_quoted(building)}' as marts")
+    except duckdb.IOException as error:
+        raise busy from error
+    connection.execute(f"set temp_directory = '{_quoted(home.marts / 'spill')}'")
+    connection.execute(f"set search_path = '{SEARCH_PATH}'")
+    return connection
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _put(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame, *, temporary: bool = True) -> None:
+    """Write a frame as a table: a temporary input of the marts, or a mart of its own."""
+    connection.register("incoming_frame", frame.to_arrow())
+    target = f"temp table {table}" if temporary else f"table marts.{table}"
+    connection.execute(f"create {target} as select * from incoming_frame")
+    connection.unregister("incoming_frame")
+
+
+def _resolve_names(connection: duckdb.DuckDBPyConnection, home: Home, as_of: date) -> None:
+    reference_places = reference.read_places(home.reference)
+    reported_places = connection.sql(
+        "select county_name, town_name, community_name, count(*) as n_events from core.event group by all order by all"
+    ).pl()
+    resolved, provisional = places.resolve(reported_places, reference_places)
+    _put(connection, "reference_place", reference_places)
+    _put(connection, "resolved_place", resolved)
+    _put(connection, "provisional_place", provisional)
+    _put(connection, "reference_boundary", reference.read_boundaries(home.reference))
+
+    reported_categories = connection.sql("select distinct source, category_raw from core.event order by all").pl()
+    crosswalk = reference.read_crosswalk(home.reference)
+    resolved_categories, provisional_issues = classify.resolve(reported_categories, crosswalk)
+    _put(connection, "resolved_category", resolved_categories)
+    _put(connection, "provisional_issue", provisional_issues)
+    _put(connection, "issue_seed", pl.read_csv(SEEDS / "issue.csv", infer_schema=False))
+    holidays = pl.read_csv(SEEDS / "holiday.csv", try_parse_dates=True)
+    _put(connection, "holiday_seed", holidays.with_columns(pl.col("is_off_day").cast(pl.Boolean)))
+
+    as_of_end = datetime.combine(as_of + timedelta(days=1), datetime.min.time())
+    _put(connection, "build_parameter", pl.DataFrame({"as_of_end": [as_of_end]}))
+    first, last = connection.execute(
+        "select min(registered_at)::date, max(registered_at)::date from core.event where registered_at < ?",
+        [as_of_end],
+    ).fetchall()[0]
+    if first is None:
+        raise SourceError(
+            home.path.name,
+            found=f"截至 {as_of} 没有任何入库事项",
+            expected="至少一件",
+            next_step="请先用 yanpan ingest 导入文件，或改用更晚的 --as-of",
+        )
+    monday, sunday = first - timedelta(days=first.weekday()), last + timedelta(days=6 - last.weekday())
+    day = pl.date_range(monday, sunday, eager=True).alias("day_on")
+    _put(connection, "covered_day", day.to_frame().with_columns(day.dt.strftime("%G-W%V").alias("iso_week")))
+
+
+def mart_files() -> dict[str, Path]:
+    """The marts in the order their `-- inputs:` lines demand."""
+    files = {path.stem: path for path in sorted((SQL / "marts").glob("*.sql"))}
+    inputs = {name: [source for source in header(path, "inputs") if source in files] for name, path in files.items()}
+    return {name: files[name] for name in TopologicalSorter(inputs).static_order()}
+
+
+def header(path: Path, key: str) -> list[str]:
+    """The comma-separated values of a `-- key:` line at the top of a SQL file."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"-- {key}:"):
+            return [value.strip() for value in line.split(":", 1)[1].split(",")]
+    raise ValueError(f"{path.name} has no `-- {key}:` line")
+
+
+def run_marts(connection: duckdb.DuckDBPyConnection) -> None:
+    for name, path in mart_files().items():
+        connection.execute(f"create table marts.{name} as {path.read_text(encoding='utf-8')}")
+
+
+def _detect(connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Weekly verdicts and the signals made of them, up to the last complete week."""
+    weeks = _complete_weeks(connection, today)
+    all_places = connection.sql("from place").pl()
+    city_code = _city(connection)[0]
+    weekly = connection.sql(
+        "select week_start_on, county_code, town_code, issue_code, sum(n_events)::bigint as n_events "
+        "from weekly_counts group by all"
+    ).pl()
+    holidays = connection.execute(
+        "select min(day_on) from holiday_seed where name = '春节' and is_off_day group by year(day_on)"
+    )
+    detection = signals.detect(weekly, weeks, city_code, [day for (day,) in holidays.fetchall()])
+    chosen = signals.select(detection, all_places) if len(detection) else None
+    schema = "week_start_on date, place_level varchar, place_code varchar, issue_code varchar, observed bigint, " \
+             "expected double, upper_bound double, score double, p_value double, status varchar, reason varchar"  # fmt: skip
+    connection.execute(f"create table marts.weekly_detection ({schema})")
+    if len(detection):
+        connection.register("incoming_frame", detection.drop("n_series").to_arrow())
+        connection.execute("insert into marts.weekly_detection select * from incoming_frame")
+        connection.unregister("incoming_frame")
+    _put(connection, "signal", _described_signals(connection, chosen, all_places), temporary=False)
+
+
+def _described_signals(connection: duckdb.DuckDBPyConnection, chosen: pl.DataFrame | None, all_places: pl.DataFrame):
+    """The signals with names, sentence, evidence and caveat: the `signal` mart."""
+    if chosen is None or chosen.is_empty():
+        return pl.DataFrame(schema=_SIGNAL_SCHEMA)
+    issues = connection.sql("select issue_code, issue_name, group_name, role_name from issue").pl()
+    named = chosen.join(
+        all_places.select(
+            "place_code",
+            "place_name",
+            "county_code",
+            pl.concat_str(
+                pl.when(pl.col("place_level") == "town").then("county_name").otherwise(pl.lit("")), "place_name"
+            ).alias("place_full_name"),
+        ),
+        on="place_code",
+        maintain_order="left",
+    ).join(issues, on="issue_code", maintain_order="left")
+    _put(connection, "chosen_week", named.select("week_start_on", "issue_code").unique())
+    items = connection.sql(
+        "select w.week_start_on, e.registered_on, e.county_code, e.town_code, e.community_code, e.issue_code, "
+        "e.source, e.channel from event as e inner join chosen_week as w on w.issue_code = e.issue_code "
+        "and e.registered_on between w.week_start_on and w.week_start_on + 6"
+    ).pl()
+    names = dict(all_places.select("place_code", "place_name").iter_rows())
+    consists_of = signals.parts(items, named, names)
+    rows = named.to_dicts()
+    return named.with_columns(
+        pl.Series("sentence", [signals.sentence(row) for row in rows]),
+        pl.Series("evidence", [signals.as_json(part) for part in consists_of]),
+        pl.Series(
+            "caveat",
+            [signals.caveat(part, row["observed"]) for part, row in zip(consists_of, rows, strict=True)],
+        ),
+    ).select(list(_SIGNAL_SCHEMA))
+
+
+_SIGNAL_SCHEMA = {
+    "signal_id": pl.String, "week_start_on": pl.Date, "signal_level": pl.String, "kind": pl.String,
+    "place_level": pl.String, "place_code": pl.String, "place_name": pl.String, "county_code": pl.String,
+    "issue_code": pl.String, "issue_name": pl.String, "group_name": pl.String, "role_name": pl.String,
+    "observed": pl.Int64, "expected": pl.Float64, "upper_bound": pl.Float64, "excess": pl.Float64,
+    "p_value": pl.Float64, "chance_per_year": pl.Float64, "since_on": pl.Date, "n_weeks": pl.Int64, "rank": pl.Int64,
+    "sentence": pl.String, "evidence": pl.String, "caveat": pl.String,
+}  # fmt: skip
+
+
+def _complete_weeks(connection: duckdb.DuckDBPyConnection, today: date) -> pl.DataFrame:
+    """Weeks whose figures are complete: week_start_on, activity.
+
+    The first week counts when the data start on its Monday; the last when they reach its Friday and it is over.
+    """
+    first, last = connection.execute("select min(registered_on), max(registered_on) from daily_counts").fetchall()[0]
+    calendar = connection.sql("select day_on, week_start_on, is_workday from calendar").pl()
+    daily = connection.sql(
+        "select registered_on, sum(n_events)::bigint as n_events from daily_counts group by all"
+    ).pl()
+    monday = last - timedelta(days=last.weekday())
+    last_complete = monday if last.weekday() >= 4 and today > monday + timedelta(days=6) else monday - timedelta(days=7)
+    return signals.activity(calendar, daily).filter(pl.col("week_start_on").is_between(first, last_complete))
+
+
+def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    row = connection.execute(
+        "select place_code, place_name from place where place_level = 'city' order by 1"
+    ).fetchall()
+    return row[0] if row else ("city", "全部区域")
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, today: date) -> None:
+    first, last, n_events = connection.execute(
+        "select min(registered_on), max(registered_on), sum(n_events)::bigint from daily_counts"
+    ).fetchall()[0]
+    weeks = _complete_weeks(connection, today)["week_start_on"]
+    city_code, city_name = _city(connection)
+    facts = {
+        "version": str(version),
+        "built_at": datetime.now().isoformat(timespec="seconds"),
+        "as_of": str(as_of),
+        "city_code": city_code,
+        "city_name": city_name,
+        "data_from": str(first),
+        "data_through": str(last),
+        "n_events": str(n_events),
+        "last_full_week": str(weeks.max() or last - timedelta(days=last.weekday())),
+    }
+    _put(connection, "meta", pl.DataFrame({"key": list(facts), "value": list(facts.values())}), temporary=False)
+
+
+def run_checks(connection: duckdb.DuckDBPyConnection, *, needs_warehouse: bool = True) -> list[str]:
+    """Run every check; returns their names. Raises CheckFailed with the first wrong rows of the first that fails."""
+    fields = pl.read_csv(SQL / "fields.csv", infer_schema=False)
+    connection.register("field", fields.to_arrow())
+    names = []
+    for path in sorted((SQL / "checks").glob("*.sql")):
+        if not needs_warehouse and "core." in path.read_text(encoding="utf-8"):
+            continue
+        wrong = connection.sql(path.read_text(encoding="utf-8")).limit(3).pl()
+        if len(wrong):
+            meaning = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("-- ")
+            raise CheckFailed(
+                f"校验“{path.stem}”未通过（{meaning}）：例如 {wrong.to_dicts()}。"
+                "新版本没有发布，原版本继续使用。请检查导入的数据或参考数据后重新运行 yanpan build。"
+            )
+        names.append(path.stem)
+    return names
+
+
+def check_current(home: Home) -> list[str]:
+    """Run the checks that need only the marts against the version that serves."""
+    version = publish.current(home)
+    if version is None:
+        raise UsageError("还没有发布过版本。请先运行 yanpan build。")
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{_quoted(publish.version_file(home, version))}' as marts (read_only); use marts")
+        return run_checks(connection, needs_warehouse=False)

@@ -1,0 +1,492 @@
+"""Which rows of these files are new, changed or unusable? Files → `core.*`, one batch and one transaction a file.
+
+Every file is recognised before the first write, so a wrong file among good ones changes nothing. A file is then streamed
+(read → normalise → redact) into a temporary table, compared with what is known, and committed together with its batch
+row, its rejected rows and the history of what it changed: a killed run leaves the files it finished and nothing of the
+one it was at, and the same command completes.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from pipelines import redact, warehouse
+from pipelines.config import Home
+from pipelines.errors import SourceError, UsageError, YanpanError
+from pipelines.sources import SOURCES, reading
+from pipelines.sources.events import EVENT_COLUMNS, REJECTED_COLUMNS
+from pipelines.sources.recognise import Layout, Recognised, recognise
+
+SUFFIXES = (".csv", ".tsv", ".xlsx", ".xls")
+TRUTH_FILE, EXPECTED_PREFIX = "truth.csv", "expected_"  # the demo's answers, the samples' answers
+REFERENCE_FOLDER = "reference"
+# Of a file's rows, this share on one exact point, and at least this many, make it a default point.
+DEFAULT_POINT_SHARE, DEFAULT_POINT_ROWS = 0.005, 30
+WORKERS, AHEAD = 2, 3
+CO_ROW_OFFSET = 1 << 40  # a co-handler's row is only taken where there is no main row
+
+FREE_TEXT = ("title", "text")
+WORD_COLUMNS = (
+    "channel",
+    "purpose",
+    "severity",
+    "category_raw",
+    "county_name",
+    "town_name",
+    "community_name",
+    "grid_name",
+    "unit_name",
+    "unit_co_name",
+    "unknown_status",
+)
+
+
+Prepared = tuple[pl.DataFrame, pl.DataFrame, Counter[str]]  # events, rejected rows, redactions
+Block = Prepared | YanpanError | None
+
+
+def ingest(
+    paths: list[Path],
+    home: Home,
+    *,
+    source: str | None = None,
+    layout: str | None = None,
+    today: date | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[dict]:
+    """Take files and folders in; one dict a file: the columns of core.batch, `status` and `notes`.
+
+    `status` is loaded or already_loaded (the same bytes were taken in before; nothing changed). `layout` may also be
+    the path of a JSON file holding a Layout and its source. `today` bounds the registration dates that can be true.
+    """
+    say = progress or (lambda text: None)
+    layouts = _chosen_layouts(source, layout)
+    plans = []
+    for path in find_files(paths):
+        say(f"正在识别 {path.name}…")
+        plans.append(recognise_file(path, layouts))
+    key = secret_key(home)
+    connection = warehouse.connect(home)
+    try:
+        # Said aloud, so that a large file spills to disk beside the warehouse instead of filling the machine.
+        connection.execute("set memory_limit = '2GB'").fetchall()
+        known = {id for (id,) in connection.execute("select batch_id from core.batch").fetchall()}
+        fresh = {plan.batch_id: plan for plan in reversed(plans) if plan.batch_id not in known}
+        with closing(_prepared([plan for plan in plans if fresh.get(plan.batch_id) is plan], key, today)) as blocks:
+            return [
+                _take_in(connection, plan, blocks, say)
+                if fresh.get(plan.batch_id) is plan
+                else _already_loaded(connection, plan, say)
+                for plan in plans
+            ]
+    finally:
+        connection.close()
+
+
+def find_files(paths: list[Path]) -> list[Path]:
+    """The files named, and those below the folders named, in sorted order and each once."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            below = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_export(file.relative_to(path))]
+            is_reference_only = any(path.rglob("place.csv"))
+            if not below and not is_reference_only:
+                raise SourceError(
+                    str(path),
+                    found="没有可导入的文件的文件夹",
+                    expected="含 .csv、.tsv、.xlsx 或 .xls 导出文件的文件夹",
+                    next_step="请检查路径，或直接给出文件名。",
+                )
+            found += below
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise SourceError(
+                str(path), found="不存在的路径", expected="文件或文件夹", next_step="请检查路径是否写错。"
+            )
+    return list(dict.fromkeys(file.resolve() for file in found))
+
+
+def _is_export(file: Path) -> bool:
+    return (
+        file.suffix.lower() in SUFFIXES
+        and file.name != TRUTH_FILE
+        and not file.name.startswith(EXPECTED_PREFIX)
+        and not file.name.startswith("~$")
+        and not any(part.startswith(".") for part in file.parts)
+        and REFERENCE_FOLDER not in file.parts[:-1]
+    )
+
+
+def _chosen_layouts(source: str | None, layout: str | None) -> dict[str, dict[str, Layout]]:
+    """All known layouts, or those the caller's words leave."""
+    known = {name: dict(one.layouts) for name, one in SOURCES.items()}
+    if source is not None and source not in known:
+        raise UsageError(f"没有来源“{source}”。可用：{'、'.join(known)}。")
+    if layout is not None and layout.endswith(".json"):
+        return _layout_file(Path(layout))
+    chosen = {
+        name: {key: one for key, one in by_name.items() if layout in (None, key, f"{name}/{key}")}
+        for name, by_name in known.items()
+        if source in (None, name)
+    }
+    chosen = {name: by_name for name, by_name in chosen.items() if by_name}
+    if not chosen:
+        names = "、".join(f"{name}/{key}" for name, by_name in known.items() for key in by_name)
+        raise UsageError(f"没有版式“{layout}”。可用：{names}，或一个 .json 版式文件。")
+    return chosen
+
+
+def _layout_file(path: Path) -> dict[str, dict[str, Layout]]:
+    """A confirmed layout kept as a file: {"source", "columns", "required", "identifying"}."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        layout = Layout(
+            columns=dict(said["columns"]),
+            required=tuple(said["required"]),
+            identifying=tuple(said.get("identifying", ())),
+        )
+        if "category_separators" in said:
+            layout["category_separators"] = tuple(said["category_separators"])
+        source = said["source"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"版式文件 {path.name} 无法使用（{type(error).__name__}）。应为含 source、columns、required 的 JSON。"
+        ) from error
+    if source not in SOURCES:
+        raise UsageError(f"版式文件 {path.name} 的 source 为“{source}”，应为 {'、'.join(SOURCES)} 之一。")
+    return {source: {path.stem: layout}}
+
+
+def recognise_file(path: Path, layouts: dict[str, dict[str, Layout]] | None = None) -> Recognised:
+    """What this file is, or a SourceError saying what is wrong with it."""
+    return recognise(reading.inspect(path), layouts or _chosen_layouts(None, None))
+
+
+def secret_key(home: Home) -> bytes:
+    """The key of the event ids: 32 random bytes made once, readable by the owner alone."""
+    if not home.secret_key.exists():
+        fresh = home.secret_key.with_name(f".{home.secret_key.name}.{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh, home.secret_key)  # never replaces a key that another process has just made
+        fresh.unlink()
+    return home.secret_key.read_bytes()
+
+
+def event_ids(key: bytes, source: str, item_numbers: pl.Series) -> pl.Series:
+    """HMAC-SHA-256 of source and item number, first 8 bytes, big-endian.
+
+    The two padded keys are hashed once and copied for each number, which is what RFC 2104 computes at half the cost.
+    """
+    padded = key.ljust(64, b"\x00") if len(key) <= 64 else hashlib.sha256(key).digest().ljust(64, b"\x00")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+    inner.update(source.encode() + b"\x1f")
+    copy_inner, copy_outer = inner.copy, outer.copy
+    digests = []
+    for number in item_numbers.to_list():
+        first, second = copy_inner(), copy_outer()
+        first.update(number.encode())
+        second.update(first.digest())
+        digests.append(second.digest())
+    return pl.Series("event_id", np.frombuffer(b"".join(digests), dtype=">u8")[::4].astype(np.uint64))
+
+
+def _already_loaded(connection: duckdb.DuckDBPyConnection, plan: Recognised, say: Callable[[str], None]) -> dict:
+    say(f"{plan.file_name} 此前已导入，未改动。")
+    return {**_batch(connection, plan.batch_id), "status": "already_loaded", "notes": []}
+
+
+def _take_in(
+    connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iterator[Block], say: Callable[[str], None]
+) -> dict:
+    say(f"正在导入 {plan.file_name}（{plan.source}/{plan.layout_name}）…")
+    try:
+        counts, redactions, notes = _stage(connection, plan, _of_one_file(blocks))
+        connection.execute("begin transaction").fetchall()
+        span = connection.execute("select min(registered_at), max(registered_at) from stage").fetchall()[0]
+        _drop_default_points(connection)
+        merged = _merge(connection, plan.batch_id)
+        _write_batch(connection, plan, counts | merged, redactions, span)
+        connection.execute("commit").fetchall()
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        with suppress(duckdb.Error):  # on a full disk even this may fail; closing the file undoes the rest
+            connection.execute("rollback").fetchall()
+        raise YanpanError(
+            f"{plan.file_name}：写入数据仓库失败，该文件未导入（磁盘空间或内存不足）。"
+            "请清理数据目录所在磁盘后重新运行同一条命令。"
+        ) from error
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.execute("rollback").fetchall()
+        raise
+    batch = _batch(connection, plan.batch_id)
+    say(
+        f"{plan.file_name}：读入 {batch['n_read']:,}，入库 {batch['n_loaded']:,}（更新 {batch['n_updated']:,}），"
+        f"拒收 {batch['n_rejected']:,}，重复 {batch['n_duplicate']:,}，范围外 {batch['n_out_of_scope']:,}"
+    )
+    return {**batch, "status": "loaded", "notes": notes}
+
+
+def _batch(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict:
+    return connection.sql("from core.batch where batch_id = $id", params={"id": batch_id}).pl().row(0, named=True)
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iterator[Prepared]
+) -> tuple[dict[str, int], dict[str, int], list[str]]:
+    """The file's usable rows in temp table `stage` (already redacted), its unusable ones in `stage_rejected`."""
+    connection.execute(
+        "create or replace temp table stage as"
+        " select 0::ubigint as event_id, * exclude (event_id), null::varchar as item_number, null::ubigint as point_key,"
+        " false as is_co_row, 0::bigint as position from core.event limit 0"
+    ).fetchall()
+    connection.execute("create or replace temp table stage_rejected as from core.rejected_row limit 0").fetchall()
+    n_staged = n_rejected = n_out_of_scope = 0
+    redactions: Counter[str] = Counter()
+    unknown_words: Counter[str] = Counter()
+    for events, rejected, found in blocks:
+        redactions.update(found)
+        is_out = rejected["rule"] == "out_of_scope"
+        n_out_of_scope += int(is_out.sum())
+        kept, n_events = rejected.filter(~is_out), len(events)
+        if len(kept):
+            n_rejected += len(kept)
+            _append(connection, "stage_rejected", kept.with_columns(pl.lit(plan.batch_id).alias("batch_id")))
+        if n_events:
+            unknown_words.update(events["unknown_status"].drop_nulls().to_list())
+            rows = events.drop("unknown_status").with_columns(
+                pl.lit(plan.source).alias("source"),
+                pl.lit(plan.batch_id).alias("batch_id"),
+                pl.int_range(n_staged, n_staged + n_events, dtype=pl.Int64).alias("position"),
+            )
+            _append(connection, "stage", rows)
+            n_staged += n_events
+    notes = [
+        f"不认识的状态“{word[:20]}”{n:,} 行，按办结时间归为已办结或办理中。" for word, n in unknown_words.most_common(5)
+    ]
+    counts = {
+        "n_read": n_staged + n_rejected + n_out_of_scope,
+        "n_rejected": n_rejected,
+        "n_out_of_scope": n_out_of_scope,
+    }
+    return counts, dict(redactions), notes
+
+
+def _of_one_file(blocks: Iterator[Block]) -> Iterator[Prepared]:
+    """The blocks up to the mark that ends a file; an error met while reading it is raised in its turn."""
+    for block in blocks:
+        if block is None:
+            return
+        if isinstance(block, YanpanError):
+            raise block
+        yield block
+
+
+def _prepared(plans: list[Recognised], key: bytes, today: date | None) -> Generator[Block, None, None]:
+    """Blocks of (events with event_id, rejected rows, redactions) of all files in order, None after each file.
+
+    A few blocks are worked on at once, across the border of files, so that small files keep both cores busy; no more
+    are held, so that memory does not grow with the file. One pool for all: compiled patterns live in its threads.
+    """
+    waiting: deque[Future[Prepared] | YanpanError | None] = deque()
+
+    def ready() -> Block:
+        first = waiting.popleft()
+        return first.result() if isinstance(first, Future) else first
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for plan in plans:
+            try:
+                for table in plan.tables:
+                    for raw, wrong in reading.read(table, list(plan.wanted)):
+                        waiting.append(pool.submit(_prepare, plan, key, today, raw, wrong))
+                        while len(waiting) > AHEAD:
+                            yield ready()
+            except SourceError as error:
+                waiting.append(error)
+            waiting.append(None)
+        while waiting:
+            yield ready()
+
+
+def _prepare(plan: Recognised, key: bytes, today: date | None, raw: pl.DataFrame, wrong: pl.DataFrame) -> Prepared:
+    """One block: normalised, redacted, keyed."""
+    normalise = SOURCES[plan.source].normalise
+    events, rejected = normalise(raw.rename(plan.wanted), plan.layout, today=today)
+    redactions: Counter[str] = Counter()
+    events = redacted(events, redactions)
+    events = events.with_columns(event_ids(key, plan.source, events["item_number"]))
+    rejected = rejected.with_columns(redact.redact(rejected["found"], kinds=redact.NUMBER_KINDS)[0])
+    return events, pl.concat([rejected, wrong.select(list(REJECTED_COLUMNS))]), redactions
+
+
+def redacted(events: pl.DataFrame, redactions: Counter[str]) -> pl.DataFrame:
+    """Events without personal data: the free text by all rules, columns of names and words by the number rules.
+
+    Several columns go through in one call, because building the patterns costs more than a small column does.
+    """
+    text, found = redact.redact(pl.concat([events[name] for name in FREE_TEXT]))
+    redactions.update(found)
+    n = len(events)
+    columns = [text.slice(at * n, n).alias(name) for at, name in enumerate(FREE_TEXT)]
+    words = pl.concat([events[name].unique() for name in WORD_COLUMNS]).unique().drop_nulls()
+    plain, found = redact.redact(words, kinds=redact.NUMBER_KINDS)
+    if found:
+        redactions.update(found)
+        columns += [events[name].replace(words, plain) for name in WORD_COLUMNS]
+    return events.with_columns(columns)
+
+
+def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+    connection.register("incoming", rows.to_arrow())
+    connection.execute(f"insert into {table} by name from incoming").fetchall()
+    connection.unregister("incoming")
+
+
+def _drop_default_points(connection: duckdb.DuckDBPyConnection) -> None:
+    """Null the position of rows on a point that stands for "not located": very many rows where others scatter."""
+    connection.execute(
+        """
+        with point as (
+            select point_key, count(*) as n from stage where point_key is not null group by point_key
+        ),
+        total as (select sum(n) as n, coalesce(sum(n) filter (where n <= 3), 0) as n_scattered from point),
+        crowded as (
+            select point_key, point.n from point cross join total where point.n > $share * total.n and point.n >= $rows
+        ),
+        others as (select total.n - (select coalesce(sum(n), 0) from crowded) as n, n_scattered from total)
+        update stage set lon = null, lat = null
+        where point_key in (select point_key from crowded)
+          and (select n > 0 and 2 * n_scattered >= n from others)
+        """,
+        {"share": DEFAULT_POINT_SHARE, "rows": DEFAULT_POINT_ROWS},
+    ).fetchall()
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict[str, int]:
+    """`stage` into core.event: one row an item, unchanged items left alone, changed ones kept in the history."""
+    n_repeated = _keep_last_rows(connection)
+    columns = ["event_id", "source", "batch_id", *EVENT_COLUMNS]
+    listed = ", ".join(columns)
+    differs = " or ".join(
+        f"known.{name} is distinct from stage.{name}" for name in EVENT_COLUMNS if name != "source_row"
+    )
+    # First the narrow match, then the wide comparison within the months concerned.
+    connection.execute(
+        "create or replace temp table matched as"
+        " select event_id, known.registered_at from core.event as known join stage using (event_id)"
+    ).fetchall()
+    first, last, n_matched = connection.execute(
+        "select min(registered_at), max(registered_at), count(*) from matched"
+    ).fetchall()[0]
+    n_updated = 0
+    if n_matched:
+        connection.execute(
+            f"create or replace temp table changed as select known.* from core.event as known"
+            f" join stage using (event_id) where known.registered_at between $first and $last and ({differs})",
+            {"first": first, "last": last},
+        ).fetchall()
+        n_updated = _one(connection, "select count(*) from changed")
+        connection.execute(
+            "insert into core.event_history by name select *, $batch_id as superseded_by from changed",
+            {"batch_id": batch_id},
+        ).fetchall()
+        connection.execute(
+            "delete from stage where event_id in (select event_id from matched)"
+            " and event_id not in (select event_id from changed)"
+        ).fetchall()
+        if n_updated:
+            connection.execute(
+                "delete from core.event where registered_at between $first and $last"
+                " and event_id in (select event_id from changed)",
+                {"first": first, "last": last},
+            ).fetchall()
+            connection.execute(
+                "delete from core.item_lookup where event_id in (select event_id from changed)"
+            ).fetchall()
+    connection.execute(f"insert into core.event ({listed}) select {listed} from stage").fetchall()
+    connection.execute(
+        "insert into core.item_lookup by name select event_id, batch_id, item_number from stage"
+    ).fetchall()
+    n_loaded = _one(connection, "select count(*) from stage")
+    return {"n_loaded": n_loaded, "n_updated": n_updated, "n_duplicate": n_repeated + n_matched - n_updated}
+
+
+def _keep_last_rows(connection: duckdb.DuckDBPyConnection) -> int:
+    """One row a key: the last, but a main handler's before a co-handler's; co-handlers are named in the row kept."""
+    n_rows, n_items = connection.execute("select count(*), count(distinct event_id) from stage").fetchall()[0]
+    if n_rows == n_items:
+        return 0
+    connection.execute(
+        """
+        create or replace temp table winner as
+        select event_id,
+            max(position + case when is_co_row then 0 else $offset end) % $offset as position,
+            string_agg(distinct unit_name, '、' order by unit_name) filter (where is_co_row) as co_names
+        from stage group by event_id having count(*) > 1
+        """,
+        {"offset": CO_ROW_OFFSET},
+    ).fetchall()
+    connection.execute(
+        """
+        update stage set unit_co_name = coalesce(stage.unit_co_name, co_names)
+        from winner where winner.event_id = stage.event_id and co_names is not null and not is_co_row
+        """
+    ).fetchall()
+    connection.execute(
+        "delete from stage using winner where winner.event_id = stage.event_id and winner.position <> stage.position"
+    ).fetchall()
+    return n_rows - n_items
+
+
+def _write_batch(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Recognised,
+    counts: dict[str, int],
+    redactions: dict[str, int],
+    span: tuple[datetime | None, datetime | None],
+) -> None:
+    facts = plan.tables[0].facts
+    connection.execute("insert into core.rejected_row by name from stage_rejected").fetchall()
+    connection.execute(
+        """
+        insert into core.batch values (
+            $batch_id, $source, $layout, $file_name, $file_bytes, $encoding, $n_read, $n_loaded, $n_updated,
+            $n_rejected, $n_duplicate, $n_out_of_scope, $first, $last, $redactions, $dropped, localtimestamp
+        )
+        """,
+        {
+            "batch_id": plan.batch_id,
+            "source": plan.source,
+            "layout": plan.layout_name,
+            "file_name": facts.path.name,
+            "file_bytes": facts.n_bytes,
+            "encoding": facts.encoding,
+            **{name: counts[name] for name in ("n_read", "n_loaded", "n_updated", "n_rejected", "n_duplicate")},
+            "n_out_of_scope": counts["n_out_of_scope"],
+            "first": span[0] and span[0].date(),
+            "last": span[1] and span[1].date(),
+            "redactions": json.dumps(redactions, ensure_ascii=False, sort_keys=True),
+            "dropped": json.dumps(plan.dropped, ensure_ascii=False),
+        },
+    ).fetchall()
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return connection.execute(query).fetchall()[0][0]

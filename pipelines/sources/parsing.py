@@ -1,0 +1,192 @@
+"""From the words in a cell to a value: times, places, category paths, yes/no, numbers, coordinates.
+
+All functions take and give polars Series of the same length; a cell that cannot be understood becomes null.
+"""
+
+from collections.abc import Callable
+
+import polars as pl
+
+NULL_WORDS = ("", "-", "--", "—", "－", "/", "\\", "null", "NULL", "None", "N/A", "(null)", "nan", "NaN", "无数据")
+GRID_DEGREES = 0.002  # about 200 m
+CHINA = {"lon": (72.004, 137.8347), "lat": (0.8293, 55.8271)}  # DOMAIN §2.6
+
+_TIME = (
+    r"^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?[\sT,，]*(上午|下午|AM|PM|am|pm)?\s*"
+    r"(?:(\d{1,2})\s*[:：时点]\s*(\d{1,2})?\s*[:：分]?\s*(\d{1,2})?(?:\.\d+)?\s*秒?)?\s*(?:Z|\+08:?00)?\s*$"
+)
+_COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:\s*(\d{2}):?(\d{2}):?(\d{2})?)?$"
+_SERIAL = r"^\d{5}(?:\.\d+)?$"
+
+
+def clean(text: pl.Expr) -> pl.Expr:
+    """Trimmed of all white space (no-break and full-width ones too); the source's words for "nothing" are null."""
+    trimmed = text.str.strip_chars()
+    return trimmed.replace(NULL_WORDS, None)
+
+
+def on_distinct(values: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """`function` applied once to each distinct value: for columns of few words."""
+    distinct = values.unique().drop_nulls()
+    if len(distinct) == 0:
+        return function(values)
+    mapped = function(distinct)
+    return values.replace_strict(distinct, mapped, default=None, return_dtype=mapped.dtype)
+
+
+def parse_time(text: pl.Series) -> pl.Series:
+    """Local time to the second; a date alone is its midnight. Years 1990 to 2099.
+
+    Reads 2024-01-05[ 8:03[:02]], 2024/1/5, 2024.1.5, 20240105[080302], 2024年1月5日[8时3分], 上午/下午, Excel serial
+    days (45296.5), full-width digits.
+    """
+    result = text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    for parse in (_slashed, _any_time):
+        missing = text.is_not_null() & result.is_null()
+        if not missing.any():
+            break
+        at = missing.arg_true()
+        result = result.clone().scatter(at, parse(text.gather(at)))
+    year = result.dt.year()
+    return result.set(((year < 1990) | (year > 2099)).fill_null(False), None)
+
+
+def _slashed(text: pl.Series) -> pl.Series:
+    return text.str.to_datetime("%Y/%m/%d %H:%M:%S", strict=False, time_unit="us")
+
+
+def _any_time(text: pl.Series) -> pl.Series:
+    frame = pl.DataFrame({"t": text.str.normalize("NFKC").str.strip_chars()})
+    part, compact = pl.col("t").str.extract_groups(_TIME), pl.col("t").str.extract_groups(_COMPACT)
+
+    def field(spaced: str, dense: str | None, default: str) -> pl.Expr:
+        second = compact.struct.field(dense) if dense else pl.lit(None, pl.String)
+        return pl.coalesce(part.struct.field(spaced), second, pl.lit(default)).str.zfill(2)
+
+    hour = field("5", "4", "0").cast(pl.Int64)
+    half_day = part.struct.field("4").str.to_lowercase()
+    hour = (
+        pl.when(half_day.is_in(["下午", "pm"]) & (hour < 12))
+        .then(hour + 12)
+        .when(half_day.is_in(["上午", "am"]) & (hour == 12))
+        .then(0)
+        .otherwise(hour)
+    )
+    stamp = pl.format(
+        "{}-{}-{} {}:{}:{}",
+        field("1", "1", "0000"),
+        field("2", "2", "0"),
+        field("3", "3", "0"),
+        hour.cast(pl.String).str.zfill(2),
+        field("6", "5", "0"),
+        field("7", "6", "0"),
+    )
+    days = pl.when(pl.col("t").str.contains(_SERIAL)).then(pl.col("t").cast(pl.Float64, strict=False))
+    serial = (pl.datetime(1899, 12, 30) + pl.duration(seconds=(days * 86_400).round(0).cast(pl.Int64))).cast(
+        pl.Datetime("us")
+    )
+    return frame.select(
+        pl.coalesce(stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us"), serial).alias("at")
+    )["at"]
+
+
+def parse_path(text: pl.Series, separators: tuple[str, ...]) -> pl.Series:
+    """A category path joined by '>', whatever the source joins it with.
+
+    >>> parse_path(pl.Series(["城乡建设-> 施工管理->施工扰民"]), ("->", ">")).to_list()
+    ['城乡建设>施工管理>施工扰民']
+    """
+
+    def convert(distinct: pl.Series) -> pl.Series:
+        path = distinct.str.normalize("NFKC")
+        for separator in separators:
+            path = path.str.replace_all(separator, ">", literal=True)
+        path = path.str.replace_all(r"\s*>[\s>]*", ">").str.strip_chars("> \u3000")
+        return path.set(path == "", None)
+
+    return on_distinct(text, convert)
+
+
+# A place name is cut by its last character. Rust's regex has no look-ahead: the exceptions are spelled out.
+_PLACE = (
+    r"^(?:[^市区县]{2,8}?(?:省|自治区))?"
+    r"(?:([^区县街社村道]{2,12}?(?:自治州|地区|市)))?"
+    r"(?:(.[^街社镇乡村道]{0,12}?(?:区|县|市|旗)|[新桐湘宁金内西萍]乡(?:区|县|市)))?"
+    r"(?:(.[^社区]{0,9}?(?:镇街道|乡街道|街道|乡镇|镇|苏木|乡))(?:办事处|办)?)?"
+    r"(?:(.{1,12}?(?:村社区|社区|村民委员会|居民委员会|村委会|居委会|村))(?:居委会|村委会|委员会)?)?"
+    r"(.*)$"
+)
+
+
+def parse_place(text: pl.Series) -> pl.DataFrame:
+    """county_name, town_name, community_name out of one string without separators; the rest is thrown away.
+
+    The rest is street, estate, building and room: an address of persons, never stored.
+
+    >>> parse_place(pl.Series(["安澜市云溪区和平街道云水社区锦绣花园3号楼"])).row(0)
+    ('云溪区', '和平街道', '云水社区')
+    """
+    names = ("county_name", "town_name", "community_name")
+    distinct = pl.DataFrame({"raw": text.unique().drop_nulls()})
+    part = pl.col("raw").str.replace_all(r"[\s/\\>＞_,，、·|\-—]+", "").str.extract_groups(_PLACE)
+    rest = part.struct.field("5")
+    community = part.struct.field("4")
+    is_estate = community.str.ends_with("新村") & rest.str.contains(
+        r"^(?:[0-9A-Za-z一二三四五六七八九十]+\s*(?:号|栋|幢|期|区|座|单元|-)|小区)"
+    )
+    cut = distinct.select(
+        "raw",
+        part.struct.field("2").alias("county_name"),
+        part.struct.field("3").alias("town_name"),
+        pl.when(~is_estate)
+        .then(community.str.replace(r"(?:村民委员会|村委会)$", "村").str.replace(r"(?:居民委员会|居委会)$", "社区"))
+        .alias("community_name"),
+    )
+    cut = cut.with_columns(pl.col("community_name").str.replace(r"村村$", "村"))
+    return pl.DataFrame({"raw": text}).join(cut, on="raw", how="left", maintain_order="left").select(names)
+
+
+def parse_flag(text: pl.Series) -> pl.Series:
+    """是/否 and their kin as a boolean."""
+    words = {
+        **dict.fromkeys(
+            ("是", "有", "1", "Y", "y", "true", "True", "TRUE", "已解决", "基本解决", "解决", "重复", "已办结"), True
+        ),
+        **dict.fromkeys(("联名信", "集体访", "群体", "集体"), True),
+        **dict.fromkeys(
+            ("否", "无", "0", "N", "n", "false", "False", "FALSE", "未解决", "不重复", "未办结", "不是"), False
+        ),
+    }
+    return text.replace_strict(words, default=None, return_dtype=pl.Boolean)
+
+
+def parse_satisfaction(text: pl.Series) -> pl.Series:
+    """satisfied, fairly_satisfied, dissatisfied; anything else means not rated."""
+    words = {
+        **dict.fromkeys(("满意", "非常满意", "很满意", "是", "0"), "satisfied"),
+        **dict.fromkeys(("基本满意", "一般", "较满意", "比较满意", "1"), "fairly_satisfied"),
+        **dict.fromkeys(("不满意", "非常不满意", "很不满意", "否", "3"), "dissatisfied"),
+    }
+    return text.replace_strict(words, default=None, return_dtype=pl.String)
+
+
+def parse_count(text: pl.Series, lowest: int = 1, highest: int = 9999) -> pl.Series:
+    """A whole number within bounds (the provincial rule for 信访人数 is 1 to 9999)."""
+    digits = text.str.normalize("NFKC").str.extract(r"^(\d{1,6})(?:\.0+)?\s*[人次件]*$")
+    number = digits.cast(pl.Int32, strict=False)
+    return number.set(~number.is_between(lowest, highest).fill_null(True), None)
+
+
+def parse_position(lon: pl.Series, lat: pl.Series) -> pl.DataFrame:
+    """lon, lat snapped to GRID_DEGREES, and point_key: the same for rows on the same exact point.
+
+    Null where missing, (0, 0), or outside the box of China (local metre coordinates are outside as well).
+    """
+    number = [pl.col(name).cast(pl.Float64, strict=False) for name in ("lon", "lat")]
+    is_inside = number[0].is_between(*CHINA["lon"]) & number[1].is_between(*CHINA["lat"])
+    snapped = [
+        pl.when(is_inside).then(((value / GRID_DEGREES).round(0) * GRID_DEGREES).round(3)).alias(name)
+        for value, name in zip(number, ("lon", "lat"), strict=True)
+    ]
+    key = pl.when(is_inside).then(pl.struct(number).hash(seed=0)).alias("point_key")
+    return pl.DataFrame({"lon": lon, "lat": lat}).select(*snapped, key)

@@ -1,0 +1,149 @@
+"""Which source and which header layout is this file? Decided by its headers, before anything is written."""
+
+import re
+import unicodedata
+from typing import NamedTuple, NotRequired, TypedDict
+
+from pipelines.errors import SourceError
+from pipelines.sources import reading
+
+
+class Layout(TypedDict):
+    """Plain data: one known set of headers."""
+
+    columns: dict[str, str]  # their header → our name; several headers may share one name (first non-empty wins)
+    required: tuple[str, ...]  # headers without which the file cannot be taken in
+    identifying: tuple[str, ...]  # headers known to identify persons or to be of no use: dropped unread
+    category_separators: NotRequired[tuple[str, ...]]
+
+
+class Recognised(NamedTuple):
+    source: str
+    layout_name: str
+    layout: Layout
+    tables: list[reading.Table]  # one a sheet; a text file has one
+    wanted: dict[str, str]  # the file's own header → the layout's header
+    dropped: list[str]  # headers that are not stored
+
+    @property
+    def batch_id(self) -> str:
+        """First 12 hex digits of the file's SHA-256: the same bytes are the same batch."""
+        return self.tables[0].facts.sha256[:12]
+
+    @property
+    def file_name(self) -> str:
+        return self.tables[0].facts.path.name
+
+
+def header_key(header: str) -> str:
+    """Headers are compared without spaces, width and case.
+
+    >>> header_key(" 来电人电话／账号 ")
+    '来电人电话/账号'
+    """
+    return "".join(unicodedata.normalize("NFKC", header).replace("\ufeff", "").split()).casefold()
+
+
+def recognise(facts: reading.FileFacts, layouts: dict[str, dict[str, Layout]]) -> Recognised:
+    """The layout whose required headers are all there and of which most headers are found.
+
+    `layouts`: source → layout name → layout, already narrowed if the caller named one.
+    """
+    found = reading.previews(facts)
+    seen = [
+        (preview, index, {header_key(cell) for cell in row} - {""})
+        for preview in found
+        for index, row in enumerate(preview.rows[:20])
+    ]
+    best = None
+    for source, by_name in layouts.items():
+        for name, layout in by_name.items():
+            keys = {header_key(header) for header in (*layout["columns"], *layout["identifying"])}
+            required = {header_key(header) for header in layout["required"]}
+            for preview, index, present in seen:
+                if present:
+                    score = (required <= present, len(keys & present), -len(keys - present))
+                    if best is None or score > best[0]:
+                        best = (score, source, name, layout, preview, index)
+    if best is None or best[0][1] < 3:
+        raise _unknown(facts, found, layouts)
+    (is_complete, *_), source, name, layout, preview, index = best
+    if not is_complete:
+        present = {header_key(cell) for cell in preview.rows[index]}
+        missing = [header for header in layout["required"] if header_key(header) not in present]
+        raise SourceError(
+            facts.path.name,
+            where=f"第 {index + 1} 行（表头）",
+            found=f"缺少列「{'」「'.join(missing)}」的表头（其余最接近版式 {source}/{name}）",
+            expected=f"至少包含「{'」「'.join(layout['required'])}」",
+            next_step="请在业务系统导出时勾选缺少的列，或核对表头文字后重新导入。",
+        )
+    tables = _same_tables(facts, found, preview, index, layout)
+    names = {header_key(header): header for header in layout["columns"]}
+    wanted: dict[str, str] = {}
+    for header in tables[0].headers:
+        key = header_key(header)
+        if key in names and names[key] not in wanted.values():
+            wanted[header] = names[key]
+    dropped = [header for header in tables[0].headers if header not in wanted and header.strip()]
+    return Recognised(source, name, layout, tables, wanted, dropped)
+
+
+def _same_tables(
+    facts: reading.FileFacts,
+    found: list[reading.Preview],
+    preview: reading.Preview,
+    index: int,
+    layout: Layout,
+) -> list[reading.Table]:
+    """The recognised table, and the other visible sheets that continue it under the same headers."""
+    headers = preview.rows[index]
+    tables = [reading.Table(facts, preview, index, _unique(headers, preview.rows[index + 1 :]))]
+    if preview.sheet is None:
+        return tables
+    for other in found:
+        if other.sheet == preview.sheet:
+            continue
+        for at, row in enumerate(other.rows[:20]):
+            if [header_key(cell) for cell in row] == [header_key(cell) for cell in headers]:
+                tables.append(reading.Table(facts, other, at, tables[0].headers))
+                break
+    return sorted(tables, key=lambda table: table.preview.sheet or 0)
+
+
+def _unique(headers: list[str], below: list[list[str]]) -> list[str]:
+    """Headers made unique; a table whose rows all carry the same number of extra empty fields gets as many more.
+
+    >>> _unique(["a", "b", "a"], [["1", "2", "3", ""]])
+    ['a', 'b', 'a (2)', ' ']
+    """
+    seen: dict[str, int] = {}
+    unique = []
+    for position, header in enumerate(headers):
+        name = header.replace("\ufeff", "").strip() or " " * (position + 1)
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    widths = {len(row) for row in below if any(row)}
+    if (
+        len(widths) == 1
+        and (extra := widths.pop() - len(headers)) > 0
+        and not any(any(row[len(headers) :]) for row in below)
+    ):
+        unique += [" " * (len(unique) + 1 + n) for n in range(extra)]
+    return unique
+
+
+def _unknown(
+    facts: reading.FileFacts, found: list[reading.Preview], layouts: dict[str, dict[str, Layout]]
+) -> SourceError:
+    widest = max(found, key=lambda preview: max((len(row) for row in preview.rows), default=0), default=None)
+    row = max(widest.rows, key=lambda cells: sum(bool(cell.strip()) for cell in cells), default=[]) if widest else []
+    # A header is short and has no long number; anything else is content and is not repeated in a message.
+    cells = [cell.strip() for cell in row if re.fullmatch(r"(?!.*\d{4})\s*\S.{0,15}\s*", cell)][:12]
+    known = "、".join(f"{source}/{name}" for source, by_name in layouts.items() for name in by_name)
+    return SourceError(
+        facts.path.name,
+        found=f"不认识的表头（{'、'.join(cells) or '没有可读的文字'}）" if cells else "没有可识别的表头",
+        expected=f"已知版式之一（{known}）",
+        next_step="请核对是否选错文件；如是新版式，请管理员参照 data/sample 各来源说明写一个版式文件，用 --layout 指定。",
+    )

@@ -1,0 +1,14 @@
+-- Items by registration week down to the community: the figures of every map and of the detectors.
+-- grain: week_start_on, source, county_code, town_code, community_code, issue_code
+-- inputs: event
+select
+    cast(date_trunc('week', registered_on) as date) as week_start_on,
+    source,
+    county_code,
+    town_code,
+    community_code,
+    issue_code,
+    count(*) as n_events
+from event
+group by cast(date_trunc('week', registered_on) as date), source, county_code, town_code, community_code, issue_code
+order by week_start_on, county_code, town_code, community_code, issue_code, source

@@ -1,0 +1,120 @@
+"""A real server, a real browser: what a reader sees, and what the page asks for."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
+LOOPBACK = {"127.0.0.1", "localhost"}
+ALLOWED_WORDS = {"PNG", "SVG", "Excel", "KTV", "xlsx", "csv", "yanpan"}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        reason = "没有找到 Chromium 内核的浏览器；安装 chromium 后再跑浏览器测试"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--enable-unsafe-swiftshader"]
+        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(demo_home) -> Iterator[str]:
+    """The address of a running dashboard on a free port."""
+    command = [sys.executable, "-m", "app.server", "--port", "0"]
+    environment = {**os.environ, "YANPAN_HOME": str(demo_home.path), "PYTHONUTF8": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as server:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, f"看板没有启动：{line!r}"
+        yield found[0]
+        server.terminate()
+
+
+class Reader:
+    """One person at one page. Collects what must not happen; `calm` says whether it did."""
+
+    def __init__(self, page: Page, site: str):
+        self.page, self.site = page, site
+        self.outside: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self._note(request.url))
+        page.on("websocket", lambda socket: self._note(socket.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._hear)
+
+    def _note(self, url: str) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("data", "blob") and parts.hostname not in LOOPBACK:
+            self.outside.append(url)
+
+    def _hear(self, message) -> None:
+        probing = "/_stcore/" in message.location.get("url", "")  # Streamlit looks for its own base path
+        if message.type == "error" and not probing:
+            self.errors.append(message.text)
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.site}/{path}")
+        self.page.locator("h1").first.wait_for()
+        self.settle()
+
+    def settle(self) -> None:
+        """Until the page run is over and has been drawn."""
+        self.page.wait_for_timeout(250)
+        self.page.wait_for_function(
+            "['notRunning', null].includes(document.querySelector('[data-testid=stApp]')"
+            ".getAttribute('data-test-script-state'))"
+        )
+        self.page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+
+    def click_map(self, x: float, y: float) -> None:
+        """Click at a share of the map's width and height. The map picks on pointer-down; software drawing can be
+        slower than its tap limit, so the clock stands still for the click."""
+        box = self.page.get_by_test_id("stDeckGlJsonChart").bounding_box()
+        assert box is not None
+        self.page.evaluate("window._now = Date.now; {const t = Date.now(); Date.now = () => t}")
+        self.page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        self.page.wait_for_timeout(700)
+        self.page.evaluate("Date.now = window._now")
+        self.settle()
+
+    def query(self) -> dict[str, str]:
+        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.page.url).query))
+
+    def english(self) -> set[str]:
+        """Latin words a reader would meet on the page, figures included."""
+        text = self.page.evaluate(
+            """() => {
+                const copy = document.querySelector('[data-testid=stApp]').cloneNode(true);
+                const unseen = '[data-testid=stIconMaterial], [data-testid=stSkipToContent], style, script';
+                copy.querySelectorAll(unseen).forEach(node => node.remove());
+                return copy.textContent;
+            }"""
+        )
+        return set(re.findall(r"[A-Za-z]{3,}", text)) - ALLOWED_WORDS
+
+    def calm(self) -> None:
+        assert not self.outside, "页面请求了本机以外的地址"
+        assert not self.errors
+        assert not self.page.get_by_test_id("stException").count()
+
+
+@pytest.fixture
+def reader(browser, site) -> Iterator[Reader]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN", accept_downloads=True)
+    yield Reader(context.new_page(), site)
+    context.close()

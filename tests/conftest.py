@@ -1,0 +1,44 @@
+"""Fixtures: homes built by the production steps, never by a shortcut."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines import build, demo, ingest, reference
+from pipelines.config import Home
+from pipelines.config import home as open_home
+
+TODAY = date(2026, 11, 16)  # the Monday after the demo city's last week
+
+
+@pytest.fixture(autouse=True)
+def _no_real_home(monkeypatch, tmp_path):
+    """No test touches the home a person works in."""
+    monkeypatch.setenv("YANPAN_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def empty_home(tmp_path) -> Home:
+    return open_home(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory) -> Home:
+    """A small demo city, generated, ingested and published once a test process. Read only, please."""
+    home = open_home(tmp_path_factory.mktemp("安澜 demo"))
+    demo.generate(home.demo, items=12_000)
+    ingest.ingest([home.demo], home, today=TODAY)
+    reference.install(home.demo / "reference", home)
+    build.build(home, today=TODAY)
+    return home
+
+
+@pytest.fixture
+def shared_files() -> Path:
+    """Real public files beside the project; their rows stay out of it."""
+    folder = Path(os.environ.get("YANPAN_SHARED") or Path(__file__).resolve().parents[2] / "shared") / "data"
+    if not folder.is_dir():
+        pytest.skip(f"没有真实数据文件夹 {folder.name}，跳过")
+    return folder

@@ -1,0 +1,322 @@
+"""Do the figures say what the frames hold, in Chinese, and small enough to send?"""
+
+import datetime as dt
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+import shapely
+
+from app import palette
+from app.charts import breaks, maps, ranks, series, style
+
+MONDAY = dt.date(2026, 8, 3)
+
+
+def spec(figure: go.Figure) -> dict:
+    return json.loads(figure.to_json() or "{}")
+
+
+def make_series(values=(10, 12, 30, 11, 4), **columns) -> pl.DataFrame:
+    weeks = [MONDAY + dt.timedelta(weeks=k) for k in range(len(values))]
+    return pl.DataFrame({"period_start_on": weeks, "n_events": list(values), **columns})
+
+
+def make_city(
+    n=5, *, size=0.1, west=123.0, south=29.0, segment=0.1, prefix="990101"
+) -> tuple[pl.DataFrame, dict[str, str]]:
+    """n × n square towns that share borders; values 0, 1, 2, …"""
+    rows, geometry = [], {}
+    for k in range(n * n):
+        x, y = west + k % n * size, south + k // n * size
+        square = shapely.segmentize(shapely.box(x, y, x + size, y + size, ccw=True), segment)
+        code = f"{prefix}{k:03d}"
+        geometry[code] = shapely.to_geojson(shapely.set_precision(square, 1e-5))
+        rows.append(
+            {"place_code": code, "place_name": f"第{k}镇", "value": k, "lon": x + size / 2, "lat": y + size / 2}
+        )
+    return pl.DataFrame(rows), geometry
+
+
+def texts(figure: go.Figure) -> str:
+    return " ".join(note["text"] for note in spec(figure)["layout"].get("annotations", []))
+
+
+# ---------------------------------------------------------------- breaks
+
+
+def test_classes_of_counts_are_round_and_zero_stands_alone():
+    classes = breaks.sequential_classes([0, 0, 3, 8, 12, 19, 33, 47, 60, 95], n=4)
+    assert classes.labels == ("0", "1–14", "15–39", "40 及以上")
+    assert [classes.index(value) for value in (0, 1, 14, 15, 39, 40, 1000)] == [0, 1, 1, 2, 2, 3, 3]
+    assert classes.colour(None) == palette.NO_VALUE
+
+
+@pytest.mark.parametrize("values", [[], [None], [7, 7, 7], [0], [0, 0, 5], [1, 2], [0.3, 0.31, 4.5], list(range(500))])
+@pytest.mark.parametrize("whole", [True, False])
+def test_classes_are_ascending_and_every_value_has_one(values, whole):
+    classes = breaks.sequential_classes(values, whole=whole)
+    assert list(classes.edges) == sorted(set(classes.edges))
+    assert len(classes.colours) == len(classes.labels) == len(classes.edges) + 1 <= 5
+    assert len(set(classes.labels)) == len(classes.labels)
+    for value in values:
+        assert classes.colour(value).startswith("#")
+
+
+def test_change_classes_are_mirrored_around_zero():
+    classes = breaks.change_classes([0.3, -0.2, None, 0.1], step=0.1)
+    assert classes.edges == tuple(-edge for edge in reversed(classes.edges))
+    assert classes.label(0.0) == "±10% 以内"
+    assert classes.colour(0.0) == palette.UNCHANGED
+    assert classes.label(2.0) == "升 50% 及以上"
+
+
+# ---------------------------------------------------------------- style
+
+
+def test_spread_keeps_order_distance_and_bounds():
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        wanted = rng.uniform(0, 100, 8)
+        placed = style.spread(wanted.tolist(), 10, 0, 100)
+        assert np.argsort(placed).tolist() == np.argsort(wanted).tolist()
+        assert np.diff(np.sort(placed)).min() >= 10 - 1e-9
+        assert -1e-9 <= min(placed) <= max(placed) <= 100 + 1e-9
+
+
+def test_ticks_are_round_and_dates_chinese():
+    assert style.round_ticks(52) == [0, 20, 40, 60]
+    assert style.round_ticks(0) == [0, 1]
+    weeks = [MONDAY + dt.timedelta(weeks=k) for k in range(8)]
+    assert style.period_ticks(weeks)[1][:2] == ["08-03<br>2026年", "08-10"]
+    months = [dt.date(2025 + k // 12, k % 12 + 1, 1) for k in range(20)]
+    said = style.period_ticks(months)[1]
+    assert said[0] == "1月<br>2025年" and "1月<br>2026年" in said and len(said) <= 10
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.25, "▲25%"), (-0.1, "▼10%"), (0.0, "持平"), (None, "—"), (11.0, "▲12 倍")]
+)
+def test_change_is_said_with_a_shape(share, said):
+    assert style.signed_per_cent(share) == said
+
+
+def test_level_colours_have_word_and_shape_and_readable_text():
+    assert [level.word for level in palette.LEVELS.values()] == ["红", "橙", "黄", "蓝"]
+    assert [level.shape for level in palette.LEVELS.values()] == ["●", "▲", "■", "◆"]
+    assert len(palette.CATEGORICAL) == len(palette.SEQUENTIAL) == len(palette.DIVERGING) == 10
+
+
+# ---------------------------------------------------------------- series
+
+
+def test_trend_marks_alarms_and_shades_the_open_week():
+    frame = make_series(
+        expected=[None, 11.0, 11.5, 12.0, 12.0],
+        upper_bound=[None, 20.0, 20.0, 21.0, 21.0],
+        is_alarm=[False, False, True, False, False],
+        is_incomplete=[False, False, False, False, True],
+        n_events_year_ago=[9, 9, 9, 9, 9],
+    )
+    figure = series.trend(frame.reverse(), title="噪声 <b>扰民")
+    drawn = spec(figure)
+    assert not drawn["layout"].get("template"), "3 kB a figure"
+    assert drawn["layout"]["title"]["text"] == "<b>噪声 &lt;b&gt;扰民</b>"
+    by_name = {trace["name"]: trace for trace in drawn["data"]}
+    assert by_name["实际"]["y"] == [10, 12, 30, 11]
+    assert by_name["高于预期上限"]["x"] == ["2026-08-17"]
+    assert by_name["高于预期上限"]["marker"]["symbol"] == "triangle-up"
+    assert by_name["高于预期上限"]["text"] == ["<b>30</b>"]
+    assert by_name["预期至上限"]["x"][0] == "2026-08-10", "the band begins where it was assessed"
+    for word in ("未满期", "去年同期", "上限", "预期", "单位：件", "高于预期上限"):
+        assert word in texts(figure)
+    assert len(drawn["layout"]["shapes"]) == 1
+
+
+def test_band_does_not_cross_weeks_that_were_not_assessed():
+    frame = make_series(expected=[1.0, 1.0, None, 1.0, 1.0], upper_bound=[2.0, 2.0, None, 2.0, 2.0])
+    band = next(trace for trace in spec(series.trend(frame, title="x"))["data"] if trace["name"] == "预期至上限")
+    assert band["x"].count(None) == 1
+    assert "2026-08-17" not in band["x"]
+
+
+def test_trend_needs_only_dates_and_counts_and_says_when_empty():
+    assert len(spec(series.trend(make_series(), title="x"))["data"]) == 1
+    assert style.NO_DATA in texts(series.trend(make_series(values=()), title="x"))
+    assert spec(series.trend(make_series(values=(None, None)), title="x"))["layout"]["yaxis"]["range"][1] > 0
+
+
+@pytest.mark.parametrize("kind", [pl.Decimal(38, 0), pl.Int128, pl.Float64])
+def test_any_kind_of_number_is_drawn(kind):
+    figure = series.trend(make_series().with_columns(pl.col("n_events").cast(kind)), title="x")
+    assert spec(figure)["data"][0]["y"] == [10, 12, 30, 11, 4]
+    frame = pl.DataFrame({"label": ["甲", "乙"], "value": [3, 5], "n_events": [3, 5]})
+    frame = frame.with_columns(pl.col("value", "n_events").cast(kind))
+    assert spec(ranks.ranking(frame, title="x"))["data"][0]["text"] == ["5", "3"]
+    assert spec(ranks.pareto(frame, title="x"))["data"][1]["x"][-1] == 1
+
+
+def test_lines_colour_nine_and_name_them_without_overlap():
+    frames = [make_series(values=[100 - k, 50]).with_columns(series_name=pl.lit(f"事项{k}")) for k in range(12)]
+    figure = series.lines(pl.concat(frames), title="比较")
+    drawn = spec(figure)
+    colours = [trace["line"]["color"] for trace in drawn["data"]]
+    assert colours.count(palette.FAINT) == 3
+    labels = [note for note in drawn["layout"]["annotations"] if note["text"].startswith("事项")]
+    assert len(labels) == 9
+    gap = np.diff(sorted(label["y"] for label in labels)).min()
+    inside = drawn["layout"]["height"] - 62 - 46
+    assert gap / drawn["layout"]["yaxis"]["range"][1] * inside >= style.SMALL_SIZE
+    assert "其余 3 项" in texts(figure)
+
+
+def test_lines_emphasis_wins_and_gaps_stay_gaps():
+    frame = pl.concat(
+        [
+            make_series(values=[9, 9]).with_columns(series_name=pl.lit("甲")),
+            make_series(values=[1]).with_columns(series_name=pl.lit("乙")),
+        ]
+    )
+    drawn = spec(series.lines(frame, title="x", emphasis=["乙"]))
+    assert [trace["name"] for trace in drawn["data"]] == ["甲", "乙"]
+    assert drawn["data"][1]["y"] == [1, None]
+    assert drawn["data"][0]["line"]["color"] == palette.FAINT
+
+
+def test_spark_marks_the_last_point_and_stays_small():
+    figure = series.spark([3, None, 5, 8], is_alarm_last=True)
+    assert spec(figure)["data"][1]["marker"]["symbol"] == "triangle-up"
+    assert len(figure.to_json() or "") < 1200
+    assert spec(series.spark([]))["data"] == []
+
+
+# ---------------------------------------------------------------- ranks
+
+
+def test_ranking_is_sorted_and_labels_directly():
+    frame = pl.DataFrame({"label": ["甲", "乙"], "value": [3, 1200], "change": [None, 0.25], "note": ["某局", None]})
+    figure = ranks.ranking(frame, title="排序")
+    bar = spec(figure)["data"][0]
+    assert bar["x"] == [1200, 3] and bar["text"] == ["1,200", "3"]
+    for word in ("▲25%", "—", "较上期", "某局"):
+        assert word in texts(figure)
+
+
+def test_pareto_adds_up_and_names_the_remainder():
+    frame = pl.DataFrame({"label": [f"事项{k}" for k in range(30)], "n_events": [100 - 3 * k for k in range(30)]})
+    figure = ranks.pareto(frame, title="集中度")
+    bar, line = spec(figure)["data"]
+    assert sum(bar["x"]) == pytest.approx(1)
+    assert line["x"][-1] == pytest.approx(1)
+    assert "其余 10 项" in texts(figure) and "累计 80%" in texts(figure)
+    n_needed = next(k + 1 for k, share in enumerate(line["x"]) if share >= 0.8)
+    assert f"前 {n_needed} 项占" in texts(figure)
+
+
+def test_treemap_says_counts_and_change_in_words():
+    frame = pl.DataFrame(
+        {
+            "group_name": ["环境", "环境", "住房"],
+            "issue_name": ["噪声", "油烟", "漏水"],
+            "n_events": [1200, 10, 0],
+            "change_share": [0.3, None, 0.1],
+        }
+    )
+    tree = spec(ranks.treemap(frame, title="构成"))["data"][0]
+    assert tree["ids"] == ["全部", "环境", "环境/噪声", "环境/油烟"]
+    assert tree["text"][2] == "噪声<br>1,200 ▲30%" and tree["text"][3] == "油烟<br>10 —"
+    assert tree["marker"]["colors"][3] == palette.NO_VALUE
+
+
+# ---------------------------------------------------------------- maps
+
+
+def deck_of(places, geometry, **more) -> tuple[str, dict]:
+    classes = breaks.sequential_classes(places["value"].to_list())
+    text = maps.hotspot_deck(places, geometry, measure_label="近四周件数（件）", classes=classes, **more).to_json()
+    return text, json.loads(text)
+
+
+def test_deck_asks_for_no_base_map_and_carries_ids_and_chinese():
+    places, geometry = make_city()
+    text, deck = deck_of(places, geometry, outline=geometry, selected="990101003")
+    assert '"mapStyle":"__MAP_STYLE__"' in text and "http" not in text
+    assert [layer["id"] for layer in deck["layers"]] == ["places", "outline", "selected", "labels"]
+    features = deck["layers"][0]["data"]["features"]
+    assert {feature["properties"]["id"] for feature in features} == set(geometry)
+    assert features[0]["properties"] | {"c": 0} == {"id": "990101024", "name": "第24镇", "value": "24", "c": 0}
+    assert deck["layers"][3]["characterSet"] == "auto" and deck["layers"][3]["data"][0]["t"] == "第24镇"
+
+
+def test_deck_reads_no_expression_out_of_a_name():
+    places, geometry = make_city(2)
+    text, _ = deck_of(places.with_columns(place_name=pl.lit("@@=alert(1)")), geometry)
+    assert '"@@=alert' not in text
+
+
+@pytest.mark.parametrize(("n", "prefix", "limit"), [(10, "990101", 250_000), (11, "990101001", 150_000)])
+def test_deck_stays_small_and_neighbours_keep_one_border(n, prefix, limit):
+    places, geometry = make_city(n, segment=0.0005, prefix=prefix)
+    assert sum(map(len, geometry.values())) > 2 * limit
+    text, deck = deck_of(places, geometry)
+    assert len(text.encode()) < limit
+    shapes = [shapely.from_geojson(json.dumps(f["geometry"])) for f in deck["layers"][0]["data"]["features"]]
+    assert shapely.coverage_is_valid(shapes)
+
+
+def test_value_without_boundary_is_refused_by_both_maps():
+    places, geometry = make_city(2)
+    del geometry["990101003"]
+    classes = breaks.sequential_classes([1, 2])
+    with pytest.raises(maps.MissingBoundary, match="1 个区域没有边界（第3镇）"):
+        maps.hotspot_deck(places, geometry, measure_label="件", classes=classes)
+    with pytest.raises(maps.MissingBoundary):
+        maps.locator_map(places, geometry, title="图", measure_label="件", classes=classes)
+    unknown = places.with_columns(value=pl.when(pl.col("place_code") == "990101003").then(None).otherwise("value"))
+    assert len(deck_of(unknown, geometry)[1]["layers"][0]["data"]["features"]) == 3
+
+
+def test_locator_map_has_legend_scale_and_true_proportions():
+    places, geometry = make_city()
+    classes = breaks.sequential_classes(places["value"].to_list())
+    figure = maps.locator_map(places, geometry, title="分布", measure_label="近四周件数（件）", classes=classes)
+    layout = spec(figure)["layout"]
+    assert layout["yaxis"]["scaleanchor"] == "x"
+    assert layout["yaxis"]["scaleratio"] == pytest.approx(1 / np.cos(np.radians(29.25)))
+    for word in (*classes.labels, "近四周件数（件）", "公里", "北"):
+        assert word in texts(figure)
+    fills = [trace for trace in spec(figure)["data"] if trace.get("fill") == "toself"]
+    assert {trace["fillcolor"] for trace in fills} == set(classes.colours)
+
+
+def test_view_fits_the_shapes():
+    _, geometry = make_city(4)
+    view = maps.fit_view(list(geometry.values()), 760, 560, padding=0)
+    assert (view.longitude, round(view.latitude, 2)) == (123.2, 29.2)
+    pixels = 512 * 2**view.zoom / 360 * 0.4 / np.cos(np.radians(29.2))
+    assert pixels == pytest.approx(560, rel=0.01), "height binds on a square"
+
+
+def test_class_legend_escapes_and_names_every_class():
+    classes = breaks.Classes((5,), ("#EEF3F3", "#12506A"), ("<5", "5 及以上"))
+    said = maps.class_legend(classes, measure_label="件", n_by_class=[3, 4])
+    assert "&lt;5" in said and "（4 个）" in said
+
+
+# ---------------------------------------------------------------- theme
+
+
+def test_theme_and_palette_agree_and_fonts_are_there():
+    root = Path(__file__).parents[1]
+    config = tomllib.loads((root / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    theme = config["theme"]
+    assert tuple(theme["chartCategoricalColors"]) == palette.CATEGORICAL
+    assert tuple(theme["chartSequentialColors"]) == palette.SEQUENTIAL
+    assert tuple(theme["chartDivergingColors"]) == palette.DIVERGING
+    assert (theme["backgroundColor"], theme["textColor"]) == (palette.PAPER, palette.INK)
+    assert all((root / face["url"]).is_file() for face in theme["fontFaces"])
+    assert config["browser"]["gatherUsageStats"] is False and config["runner"]["postScriptGC"] is False

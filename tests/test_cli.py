@@ -1,0 +1,122 @@
+"""The command line as cron jobs and acceptance scripts use it: JSON on stdout, exit codes, kill -9."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines import publish
+from pipelines.config import home as open_home
+
+ROOT = Path(__file__).resolve().parents[1]
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+def yanpan(home: Path, *arguments: str) -> tuple[int, dict, str]:
+    """Exit code, the JSON object, what was said on stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments, "--home", str(home), "--json"],
+        cwd=ROOT, capture_output=True, text=True, check=False, encoding="utf-8",
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory) -> Path:
+    """A home with a space and Chinese characters in its path, with demo files but nothing taken in."""
+    home = tmp_path_factory.mktemp("研判 home")
+    code, summary, _ = yanpan(home, "demo", "--items", "3000")
+    assert code == 0 and summary
+    return home
+
+
+def test_a_week_in_the_life(city):
+    code, first, _ = yanpan(city, "ingest", str(city / "demo"))
+    assert code == 0
+    total = first["total"]
+    assert total["read"] == total["loaded"] + total["rejected"] + total["duplicate"] + total["out_of_scope"]
+    assert total["loaded"] > 2500 and first["reference"][0]["places"] > 1000
+    code, again, _ = yanpan(city, "ingest", str(city / "demo"))
+    assert code == 0 and again["total"]["read"] == 0
+    assert {batch["status"] for batch in again["batches"]} == {"already_loaded"}
+    for version in (1, 2):
+        code, built, _ = yanpan(city, "build")
+        assert (code, built["version"]) == (0, version)
+    assert int(built["n_events"]) == total["loaded"] - total["updated"]
+    code, listed, _ = yanpan(city, "rollback", "1")
+    code, listed, _ = yanpan(city, "versions")
+    assert [row["is_current"] for row in listed["versions"]] == [True, False]
+    code, checked, _ = yanpan(city, "check")
+    assert code == 0 and "fields_described" in checked["checks"]
+
+
+def test_as_of_sees_no_later_day(city):
+    yanpan(city, "ingest", str(city / "demo"))
+    code, built, _ = yanpan(city, "build", "--as-of", "2025-06-30")
+    assert code == 0
+    assert built["data_through"] <= "2025-06-30"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("图片.xlsx", PNG, "图片.xlsx"),
+        ("空.csv", b"", "空.csv"),
+        ("截断.xlsx", b"PK\x03\x04" + bytes(200), "截断.xlsx"),
+        ("陌生.csv", "甲,乙\n1,2\n".encode(), "陌生.csv"),
+        ("缺列.csv", "工单编号,标题,主要内容,问题分类\n1,甲,乙,丙\n".encode("gb18030"), "受理时间"),
+    ],
+)
+def test_a_wrong_file_changes_nothing_and_says_what_to_do(tmp_path, name, content, said):
+    home = tmp_path / "home"
+    path = tmp_path / name
+    path.write_bytes(content)
+    code, answer, _ = yanpan(home, "ingest", str(path))
+    assert code == 3
+    assert said in answer["error"] and answer["error"].endswith("。")
+    assert "发现" in answer["error"] and "应为" in answer["error"]
+    assert "\n" not in answer["error"]
+    warehouse = home / "warehouse.duckdb"
+    if warehouse.exists():
+        with duckdb.connect(warehouse, read_only=True) as connection:
+            for table in ("event", "batch", "rejected_row"):
+                row = connection.execute(f"select count(*) from core.{table}").fetchone()
+                assert row == (0,)
+
+
+def test_unknown_option_is_usage():
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "nonsense"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 是 POSIX 的说法")
+@pytest.mark.parametrize("delay", [0.4, 0.8, 1.2, 1.6])
+def test_kill_9_leaves_the_old_version_serving(city, delay):
+    """Whatever moment the build dies: the pointer still names a whole file, and the same command then completes."""
+    yanpan(city, "ingest", str(city / "demo"))
+    yanpan(city, "build")
+    home = open_home(city)
+    before = publish.current(home)
+    assert before
+    build = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli", "build", "--home", str(city)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(delay)
+    build.send_signal(signal.SIGKILL)
+    build.wait()
+    serving = publish.current(home)
+    assert serving in (before, before + 1)
+    with duckdb.connect(publish.version_file(home, serving), read_only=True) as connection:
+        assert connection.execute("select count(*) > 2500 from event").fetchone() == (True,)
+    code, built, _ = yanpan(city, "build")
+    assert code == 0 and built["version"] > serving - 1

@@ -1,0 +1,236 @@
+"""Do the downloads hold what the screen showed? Each is opened again and read."""
+
+import datetime as dt
+import io
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import openpyxl
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+import shapely
+from matplotlib.image import imread
+
+from app import fields
+from app.charts import breaks, maps, ranks, series, style
+from app.exports import csv_text, picture, workbook
+
+WEEKS = [dt.date(2026, 8, 3) + dt.timedelta(weeks=k) for k in range(10)]
+
+
+def make_trend() -> go.Figure:
+    frame = pl.DataFrame(
+        {
+            "period_start_on": WEEKS,
+            "n_events": [10, 12, 30, 11, 14, 9, 8, 13, 12, 4],
+            "expected": [None] + [11.0] * 9,
+            "upper_bound": [None] + [20.0] * 9,
+            "is_alarm": [k == 2 for k in range(10)],
+            "is_incomplete": [k == 9 for k in range(10)],
+            "n_events_year_ago": [9] * 10,
+        }
+    )
+    return series.trend(frame, title="云溪区·施工噪声 $5 扰民")
+
+
+def make_lines() -> go.Figure:
+    rows = [{"period_start_on": d, "series_name": s, "n_events": k} for s in "甲乙" for k, d in enumerate(WEEKS)]
+    return series.lines(pl.DataFrame(rows), title="比较")
+
+
+def make_ranking() -> go.Figure:
+    frame = pl.DataFrame({"label": ["物业", "欠薪"], "value": [1200, 7], "change": [0.2, None]})
+    return ranks.ranking(frame, title="排序")
+
+
+def make_pareto() -> go.Figure:
+    frame = pl.DataFrame({"label": [f"事项{k}" for k in range(30)], "n_events": [100 - 3 * k for k in range(30)]})
+    return ranks.pareto(frame, title="集中度")
+
+
+def make_treemap() -> go.Figure:
+    frame = pl.DataFrame(
+        {
+            "group_name": ["环境", "环境", "住房"],
+            "issue_name": ["噪声<扰民>", "油烟", "房屋渗漏维修与老旧小区改造"],
+            "n_events": [1200, 10, 300],
+            "change_share": [0.3, None, -0.4],
+        }
+    )
+    return ranks.treemap(frame, title="构成")
+
+
+def make_map() -> go.Figure:
+    rows, geometry = [], {}
+    for k in range(9):
+        x, y = 123 + k % 3 * 0.1, 29 + k // 3 * 0.1
+        geometry[str(k)] = shapely.to_geojson(shapely.box(x, y, x + 0.1, y + 0.1, ccw=True))
+        rows.append({"place_code": str(k), "place_name": f"第{k}镇", "value": k, "lon": x + 0.05, "lat": y + 0.05})
+    places = pl.DataFrame(rows)
+    classes = breaks.sequential_classes(places["value"].to_list())
+    return maps.locator_map(places, geometry, title="分布", measure_label="件数（件）", classes=classes, selected="4")
+
+
+def make_heatmap() -> go.Figure:
+    figure = style.paper_figure("日历", height=300)
+    figure.add_heatmap(
+        z=[[1, None], [3, 4]],
+        x=["周一", "周二"],
+        y=["第1周", "第2周"],
+        text=[["1", ""], ["3", "4"]],
+        colorscale=[[0, "#EEF3F3"], [1, "#0B3850"]],
+    )
+    figure.update_xaxes(visible=True)
+    figure.update_yaxes(visible=True)
+    return figure
+
+
+FIGURES = {
+    "trend": make_trend,
+    "lines": make_lines,
+    "spark": lambda: series.spark([3, None, 5]),
+    "ranking": make_ranking,
+    "pareto": make_pareto,
+    "treemap": make_treemap,
+    "map": make_map,
+    "heatmap": make_heatmap,
+    "empty": lambda: style.empty("空"),
+}
+
+
+# ---------------------------------------------------------------- pictures
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_png_is_a_slide_with_something_on_it(name):
+    pixels = imread(io.BytesIO(picture.png(FIGURES[name](), note="口径：登记件数；数据截至 2026年8月9日")))
+    assert pixels.shape[:2] == (900, 1600)
+    ink = np.abs(pixels[..., :3] - pixels[-3, -3, :3]).max(axis=2) > 0.05
+    assert ink[:100, :400].any(), "title"
+    assert ink[845:880, :800].any(), "note"
+    assert ink[120:800].mean() > 0.0001
+    assert not ink[:, :40].any() and not ink[:, -12:].any(), "nothing runs over the edge"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_svg_is_well_formed_and_needs_no_font(name):
+    root = ElementTree.fromstring(picture.svg(FIGURES[name](), note="口径"))
+    assert root.get("viewBox") == "0 0 1152 648"
+    assert not [node for node in root.iter() if node.tag.endswith("}text")]
+    assert len(list(root.iter())) > 20
+
+
+def test_same_figure_same_bytes_also_from_threads():
+    figures = [make_trend(), make_treemap(), make_map(), make_ranking()] * 2
+    alone = [(picture.png(figure), picture.svg(figure)) for figure in figures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda figure: (picture.png(figure), picture.svg(figure)), figures))
+    assert alone == together
+    assert alone[:4] == alone[4:]
+
+
+def test_size_and_title_can_be_given():
+    pixels = imread(io.BytesIO(picture.png(make_trend(), title="另一个标题", size=(800, 600))))
+    assert pixels.shape[:2] == (600, 800)
+    assert picture.png(make_trend(), title="甲") != picture.png(make_trend(), title="乙")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda figure: figure.add_pie(values=[1]),
+        lambda figure: figure.add_annotation(text="x", x=0, y=0, showarrow=True),
+        lambda figure: figure.add_annotation(text="<i>x</i>", x=0, y=0, showarrow=False),
+        lambda figure: figure.add_shape(type="circle", x0=0, x1=1, y0=0, y1=1),
+        lambda figure: figure.update_layout(yaxis2={"overlaying": "y"}),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(spoil):
+    figure = make_lines()
+    spoil(figure)
+    with pytest.raises(picture.UnknownTrace):
+        picture.png(figure)
+
+
+def test_shape_colours_reach_the_picture():
+    pixels = imread(io.BytesIO(picture.png(make_map())))[..., :3]
+    darkest = np.array([0x16, 0x4E, 0x69]) / 255
+    assert (np.abs(pixels - darkest).max(axis=2) < 0.01).sum() > 5000
+
+
+# ---------------------------------------------------------------- workbook
+
+
+def make_frame() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "place_name": ["和平街道", '=HYPERLINK("http://x")', "+1", "@SUM(A1)"],
+            "n_events": [1200, 3, None, 0],
+            "registered_on": [dt.date(2026, 8, 3), None, dt.date(2026, 8, 4), dt.date(2026, 8, 5)],
+            "registered_at": [dt.datetime(2026, 8, 3, 8, 30)] * 4,
+            "change_share": [0.25, None, float("nan"), float("inf")],
+            "is_overdue": [True, False, None, True],
+            "handling_days": [1.5, 2.0, None, 3.25],
+        }
+    )
+
+
+def reopened(content: bytes) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(content))
+
+
+def test_workbook_has_chinese_headers_types_and_notes():
+    book = reopened(
+        workbook.xlsx(
+            make_frame(), title="近四周件数", notes=["数据截至 2026年8月9日", "=1+1"], labels={"change_share": "较上期"}
+        )
+    )
+    data, notes = book["数据"], book["口径"]
+    rows = list(data.iter_rows(values_only=True))
+    assert rows[0] == ("区域", "件数", "登记日期", "登记时间", "较上期", "是否超期", "办理天数")
+    assert rows[1][:2] == ("和平街道", 1200) and rows[1][4:] == (0.25, "是", 1.5)
+    assert rows[1][2] == dt.datetime(2026, 8, 3) and rows[1][3] == dt.datetime(2026, 8, 3, 8, 30)
+    assert rows[3][1] is None and rows[3][4] is None and rows[4][4] is None
+    assert data["C2"].number_format == "yyyy-mm-dd" and data["E2"].number_format == "0.0%"
+    assert data.freeze_panes == "A2"
+    assert [cell.value for cell in notes["A"]] == ["近四周件数", None, "数据截至 2026年8月9日", "=1+1"]
+    assert notes["A4"].data_type == "s"
+
+
+def test_workbook_never_holds_a_formula():
+    data = reopened(workbook.xlsx(make_frame(), title="x"))["数据"]
+    for cell in ("A3", "A4", "A5"):
+        assert data[cell].data_type == "s" and data[cell].hyperlink is None
+    assert data["A3"].value == '=HYPERLINK("http://x")'
+
+
+def test_workbook_is_the_same_twice_and_says_what_it_left_out(monkeypatch):
+    assert workbook.xlsx(make_frame(), title="x") == workbook.xlsx(make_frame(), title="x")
+    monkeypatch.setattr(workbook, "MAX_ROWS", 3)
+    book = reopened(workbook.xlsx(make_frame(), title="x", notes=["末句"]))
+    assert book["数据"].max_row == 4
+    assert "另有 1 行未导出" in str(book["口径"]["A3"].value)
+
+
+def test_empty_frame_gives_headers_only():
+    book = reopened(workbook.xlsx(make_frame().head(0), title="x"))
+    assert book["数据"].max_row == 1
+
+
+def test_csv_is_chinese_and_safe():
+    lines = csv_text.csv_bytes(make_frame()).decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("区域,件数,登记日期")
+    assert lines[2].startswith('"\'=HYPERLINK(""http://x"")"') and lines[3].startswith("'+1,")
+    assert csv_text.csv_bytes(make_frame())[:3] == b"\xef\xbb\xbf"
+
+
+# ---------------------------------------------------------------- fields
+
+
+def test_fields_answer_by_name():
+    assert fields.label("n_events") == "件数" and fields.unit("n_events") == "件"
+    assert fields.labels()["place_name"] == "区域"
+    with pytest.raises(KeyError):
+        fields.label("no_such_column")

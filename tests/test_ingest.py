@@ -1,0 +1,347 @@
+"""Ingest: the ledger adds up, nothing is counted twice, and a failure at any point leaves nothing half-done."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipelines import ingest as ingest_module
+from pipelines import redact, warehouse
+from pipelines.config import ROOT, Home
+from pipelines.config import home as open_home
+from pipelines.errors import SourceError, UsageError, YanpanError
+from pipelines.ingest import event_ids, find_files, ingest, secret_key
+
+TODAY = date(2024, 2, 1)
+SAMPLE = ROOT / "data" / "sample"
+HEADER = "工单编号,工单标题,工单内容,推送时间,承办单位,问题分类,问题点位,工单状态,办结时间"
+LEDGER = ("n_read", "n_loaded", "n_rejected", "n_duplicate", "n_out_of_scope")
+
+
+def order(number: str, **cells: str) -> str:
+    """One line of hotline/short."""
+    row = {
+        "title": "标题",
+        "text": "内容",
+        "at": "2024-01-05 08:00:00",
+        "unit": "某局",
+        "category": "城乡建设>供热",
+        "place": "安澜市云溪区和平街道",
+        "status": "处理中",
+        "closed": "",
+    } | cells
+    return ",".join([number, *row.values()])
+
+
+def export(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def query(home: Home, text: str) -> list[tuple]:
+    with warehouse.connect(home, read_only=True) as connection:
+        return connection.execute(text).fetchall()
+
+
+def contents(home: Home) -> dict[str, list[tuple]]:
+    """All rows of all core tables, without the moment of loading."""
+    tables = {
+        "event": "from core.event order by event_id",
+        "history": "from core.event_history order by event_id, superseded_by",
+        "lookup": "from core.item_lookup order by event_id",
+        "rejected": "from core.rejected_row order by batch_id, source_row",
+        "batch": "select * exclude (loaded_at) from core.batch order by batch_id",
+    }
+    return {name: query(home, text) for name, text in tables.items()}
+
+
+def test_ledger_adds_up_for_every_sample(empty_home):
+    batches = ingest([SAMPLE], empty_home, today=TODAY)
+    assert [batch["layout"] for batch in batches] == ["grid_event", "pingshan", "fangshan", "short", "national_list"]
+    for batch in batches:
+        n_read, *parts = (batch[name] for name in LEDGER)
+        assert n_read == sum(parts) > 0
+        rejected = query(empty_home, f"select count(*) from core.rejected_row where batch_id = '{batch['batch_id']}'")
+        assert rejected == [(batch["n_rejected"],)]
+    assert query(empty_home, "select count(*) from core.event") == [(sum(batch["n_loaded"] for batch in batches),)]
+    assert query(empty_home, "select count(*), count(distinct event_id) from core.item_lookup") == query(
+        empty_home, "select count(*), count(distinct event_id) from core.event"
+    )
+
+
+def test_the_same_bytes_again_change_nothing(empty_home, tmp_path):
+    ingest([SAMPLE], empty_home, today=TODAY)
+    before = contents(empty_home)
+    copy = tmp_path / "另一个名字.csv"
+    copy.write_bytes((SAMPLE / "hotline" / "short.csv").read_bytes())
+    batches = ingest([SAMPLE, copy], empty_home, today=TODAY)
+    assert {batch["status"] for batch in batches} == {"already_loaded"}
+    assert contents(empty_home) == before
+
+
+def test_last_row_of_a_number_wins_within_a_file(empty_home, tmp_path):
+    path = export(tmp_path / "a.csv", order("A1", title="早"), order("A2"), order("A1", title="晚"))
+    batch = ingest([path], empty_home)[0]
+    assert (batch["n_read"], batch["n_loaded"], batch["n_duplicate"]) == (3, 2, 1)
+    assert query(empty_home, "select title, source_row from core.event order by source_row") == [("标题", 3), ("晚", 4)]
+
+
+def test_a_changed_item_is_updated_and_its_past_kept(empty_home, tmp_path):
+    first = export(tmp_path / "a.csv", order("A1"), order("A2"), order("A3"))
+    second = export(
+        tmp_path / "b.csv", order("A1"), order("A2", status="已办结", closed="2024-01-06 09:00:00"), order("A4")
+    )
+    one, two = ingest([first], empty_home)[0], ingest([second], empty_home)[0]
+    assert [two[name] for name in ("n_read", "n_loaded", "n_updated", "n_duplicate")] == [3, 2, 1, 1]
+    assert query(empty_home, "select status, batch_id, superseded_by from core.event_history") == [
+        ("in_progress", one["batch_id"], two["batch_id"])
+    ]
+    assert query(empty_home, "select status, count(*) from core.event group by all order by all") == [
+        ("closed", 1),
+        ("in_progress", 3),
+    ]
+    assert query(empty_home, "select count(*), count(distinct event_id) from core.item_lookup") == [(4, 4)]
+
+
+def test_same_number_in_two_sources_is_two_items():
+    numbers = pl.Series(["A1"])
+    assert event_ids(b"k" * 32, "grid", numbers).to_list() != event_ids(b"k" * 32, "hotline", numbers).to_list()
+
+
+def test_event_id_is_hmac_sha256():
+    import hashlib
+    import hmac
+
+    key = bytes(range(32))
+    digest = hmac.new(key, "grid\x1f编号1".encode(), hashlib.sha256).digest()
+    assert event_ids(key, "grid", pl.Series(["编号1"])).to_list() == [int.from_bytes(digest[:8], "big")]
+
+
+def test_secret_key_is_made_once_and_private(empty_home):
+    key = secret_key(empty_home)
+    assert len(key) == 32
+    assert secret_key(empty_home) == key
+    assert stat.S_IMODE(empty_home.secret_key.stat().st_mode) == 0o600
+    assert [file.name for file in empty_home.path.iterdir()] == ["secret.key"]
+
+
+def test_main_handler_counts_and_co_handlers_are_named(empty_home):
+    ingest([SAMPLE / "hotline" / "fangshan.csv"], empty_home, today=TODAY)
+    assert query(empty_home, "select unit_name, unit_co_name from core.event where unit_co_name is not null") == [
+        ("云溪区综合行政执法局", "安澜市生态环境局云溪分局")
+    ]
+
+
+def test_default_points_are_dropped_and_real_ones_kept(empty_home, tmp_path):
+    header = "REC_ID,CREATE_TIME,MAIN_TYPE_NAME,STREET_NAME,DISTRICT_NAME,x,y"
+
+    def file(name: str, points: list[tuple[float, float]]) -> Path:
+        rows = [f"{name}{n},2024-01-05,类,街道,区,{x},{y}" for n, (x, y) in enumerate(points)]
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join([header, *rows]), encoding="utf-8")
+        return path
+
+    scattered = [(123 + n / 1000, 29 + n / 1000) for n in range(300)]
+    centroids = [(123 + n % 20 / 100, 29.5) for n in range(1000)]
+    ingest([file("default", [*scattered, *[(123.5, 29.5)] * 40]), file("centroid", centroids)], empty_home)
+    by_file = dict(
+        query(
+            empty_home,
+            "select layout_rows.name, count(lon) from (select e.lon, b.file_name as name"
+            " from core.event e join core.batch b using (batch_id)) as layout_rows group by all",
+        )
+    )
+    assert by_file == {"default.csv": 300, "centroid.csv": 1000}
+
+
+def test_no_personal_data_anywhere_in_the_warehouse(empty_home):
+    ingest([SAMPLE], empty_home, today=TODAY)
+    with warehouse.connect(empty_home, read_only=True) as connection:
+        tables = connection.execute("select table_name from duckdb_tables() where schema_name = 'core'").fetchall()
+        for (table,) in tables:
+            if table == "item_lookup":
+                continue
+            frame = connection.sql(f"from core.{table}").pl()
+            for column in frame.select(pl.col(pl.String)).iter_columns():
+                if column.name in ("batch_id", "superseded_by"):
+                    continue
+                assert redact.residual(column).is_empty(), (table, column.name)
+    stored = empty_home.warehouse.read_bytes()
+    for secret in ("19900000001", "19900000011", "990102199001011234", "anlan_9900", "浙A99001", "王女士", "钱一"):
+        assert secret.encode() not in stored
+
+
+def test_personal_data_in_columns_of_words_is_redacted_too(empty_home, tmp_path):
+    path = export(tmp_path / "a.csv", order("A1", unit="某局（19900001234）", category="城乡建设>供热19900001234"))
+    ingest([path], empty_home)
+    assert query(empty_home, "select unit_name, category_raw from core.event") == [
+        ("某局（〔手机号〕）", "城乡建设>供热〔手机号〕")
+    ]
+
+
+def test_unknown_columns_are_listed_and_not_stored(empty_home, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{HEADER},重点人员标志,备注\n{order('A1')},甲,乙丙丁\n", encoding="utf-8")
+    batch = ingest([path], empty_home)[0]
+    assert json.loads(batch["dropped_columns"]) == ["重点人员标志", "备注"]
+    assert "乙丙丁".encode() not in empty_home.warehouse.read_bytes()
+
+
+def test_unknown_status_words_are_noted(empty_home, tmp_path):
+    batch = ingest([export(tmp_path / "a.csv", order("A1", status="从未见过"))], empty_home)[0]
+    assert "从未见过" in batch["notes"][0]
+
+
+# --- files and folders -------------------------------------------------------------------------------------------
+
+
+def test_folders_are_walked_in_order_without_what_is_no_export(tmp_path):
+    for name in (
+        "b.csv",
+        "a.xlsx",
+        "~$a.xlsx",
+        ".hidden.csv",
+        "truth.csv",
+        "note.txt",
+        "reference/place.csv",
+        "sub/c.tsv",
+    ):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x", encoding="utf-8")
+    found = [str(file.relative_to(tmp_path)) for file in find_files([tmp_path, tmp_path / "b.csv"])]
+    assert found == ["a.xlsx", "b.csv", "sub/c.tsv"]
+
+
+def test_a_bad_file_among_good_ones_changes_nothing(empty_home, tmp_path):
+    ingest([SAMPLE / "grid"], empty_home, today=TODAY)
+    before = contents(empty_home)
+    good = export(tmp_path / "a.csv", order("A1"))
+    bad = tmp_path / "b.csv"
+    bad.write_text(HEADER.replace("推送时间,", "") + "\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="推送时间"):
+        ingest([good, bad], empty_home)
+    assert contents(empty_home) == before
+
+
+@pytest.mark.parametrize("name", ["没有.csv", "空文件夹"])
+def test_paths_with_nothing_in_them(empty_home, tmp_path, name):
+    (tmp_path / "空文件夹").mkdir()
+    with pytest.raises(SourceError, match=name):
+        ingest([tmp_path / name], empty_home)
+    assert not empty_home.warehouse.exists()
+
+
+def test_source_and_layout_by_name(empty_home, tmp_path):
+    path = export(tmp_path / "a.csv", order("A1"))
+    with pytest.raises(SourceError):
+        ingest([path], empty_home, source="petition")
+    with pytest.raises(UsageError, match="国家"):
+        ingest([path], empty_home, layout="国家")
+    assert ingest([path], empty_home, source="hotline", layout="short")[0]["n_loaded"] == 1
+
+
+def test_a_layout_kept_as_a_file(empty_home, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "诉求编号,诉求标题,镇街,受理时间,类别,电话\nA1,停水,和平街道,2024-01-05,供水,19900001234\n", encoding="utf-8"
+    )
+    layout = tmp_path / "某市热线.json"
+    columns = {
+        "诉求编号": "item_number",
+        "诉求标题": "title",
+        "镇街": "town_name",
+        "受理时间": "registered_at",
+        "类别": "category",
+    }
+    layout.write_text(
+        json.dumps({"source": "hotline", "columns": columns, "required": ["诉求编号", "受理时间"]}), encoding="utf-8"
+    )
+    with pytest.raises(SourceError, match="诉求编号"):
+        ingest([path], empty_home)
+    batch = ingest([path], empty_home, layout=str(layout))[0]
+    assert (batch["layout"], batch["n_loaded"], json.loads(batch["dropped_columns"])) == ("某市热线", 1, ["电话"])
+
+
+# --- failures ----------------------------------------------------------------------------------------------------
+
+
+def test_an_error_while_writing_rolls_the_file_back(empty_home, tmp_path, monkeypatch):
+    ingest([SAMPLE / "grid"], empty_home, today=TODAY)
+    before = contents(empty_home)
+
+    def full(*_):
+        raise duckdb.IOException("No space left on device")
+
+    monkeypatch.setattr(ingest_module, "_write_batch", full)
+    with pytest.raises(YanpanError, match="磁盘"):
+        ingest([export(tmp_path / "a.csv", order("A1"))], empty_home)
+    monkeypatch.undo()
+    assert contents(empty_home) == before
+
+
+def test_another_process_holding_the_warehouse_is_said_plainly(empty_home, tmp_path):
+    path = export(tmp_path / "a.csv", order("A1"))
+    code = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(empty_home.warehouse)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdout and holder.stdout.readline()
+        with pytest.raises(YanpanError, match="另一个进程"):
+            ingest([path], empty_home)
+    finally:
+        holder.communicate()
+    assert ingest([path], empty_home)[0]["n_loaded"] == 1
+
+
+def test_reading_before_anything_was_taken_in(empty_home):
+    with pytest.raises(YanpanError, match="yanpan ingest"):
+        warehouse.connect(empty_home, read_only=True)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+@pytest.mark.parametrize("moment", ["_merge", "_write_batch"])
+def test_killed_in_the_middle_then_run_again(tmp_path, moment):
+    files = [
+        export(
+            tmp_path / f"{name}.csv", *[order(f"{name}{n}", at=f"2024-01-0{n % 9 + 1} 08:00:00") for n in range(500)]
+        )
+        for name in ("a", "b")
+    ]
+    whole, home = open_home(tmp_path / "whole"), open_home(tmp_path / "killed")
+    for one in (whole, home):
+        one.secret_key.write_bytes(b"k" * 32)
+    ingest(files, whole)
+    # The second file's `moment` is when the process is killed by itself: after its writes, before the commit.
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from pipelines import ingest as module
+from pipelines.config import home
+real, calls = module.{moment}, []
+def killed(*arguments):
+    result = real(*arguments)
+    calls.append(1)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+module.{moment} = killed
+module.ingest([Path(p) for p in sys.argv[2:]], home(sys.argv[1]))
+"""
+    command = [sys.executable, "-c", code, str(home.path), *map(str, files)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert query(home, "select file_name from core.batch") == [("a.csv",)]
+    assert query(home, "select count(*) from core.event") == [(500,)]
+    statuses = [batch["status"] for batch in ingest(files, home)]
+    assert statuses == ["already_loaded", "loaded"]
+    assert contents(home) == contents(whole)

@@ -1,0 +1,202 @@
+"""Mart SQL against a dull Python re-reading of the same events."""
+
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+
+import duckdb
+import polars as pl
+import pytest
+from builders import PLACES, add_reference, load, make_events
+
+from pipelines import build, classify, places, publish, reference
+from pipelines.build import header, mart_files
+from pipelines.errors import CheckFailed, SourceError
+
+TODAY = date(2026, 11, 16)
+
+
+@pytest.fixture
+def varied(empty_home):
+    """A home with one event of many kinds, and its events."""
+    morning = datetime(2026, 11, 10, 9)
+    events = make_events(
+        {},
+        {"source": "petition", "county_name": "云溪", "is_repeat": True, "persons": 12, "is_group": True},
+        {"county_name": None, "town_name": "东门街道", "community_name": None},
+        {"county_name": "临川县", "town_name": "和平街道", "community_name": None},  # a town of another county
+        {"county_name": "临川县", "town_name": None, "community_name": "石桥村"},
+        {"county_name": "错字县", "town_name": "石桥镇", "community_name": None},
+        {"category_raw": None},
+        {"category_raw": "从没见过>小类>细类"},
+        {"registered_at": datetime(2026, 11, 15, 23, 59, 59), "closed_at": datetime(2026, 11, 16, 8)},
+        {"closed_at": morning + timedelta(days=2), "due_at": morning + timedelta(days=1), "status": "closed"},
+        {"closed_at": morning + timedelta(days=2), "due_at": morning + timedelta(days=3), "status": "closed"},
+        {"due_at": morning + timedelta(days=3)},
+        {"due_at": datetime(2027, 1, 1), "satisfaction": "satisfied"},
+        {"satisfaction": "dissatisfied", "status": "closed", "closed_at": datetime(2026, 11, 16, 12)},
+        {"registered_at": datetime(2026, 11, 17, 9)},  # after the as-of day
+        n=3,
+    )
+    add_reference(empty_home)
+    load(empty_home, events)
+    build.build(empty_home, today=date(2026, 11, 18), as_of=date(2026, 11, 16))
+    return empty_home, events.to_dicts()
+
+
+def rows(home, sql: str) -> list[tuple]:
+    version = publish.current(home)
+    assert version
+    with duckdb.connect(publish.version_file(home, version), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def dull_place(event: dict) -> tuple:
+    """County, town, community code by reading PLACES from top to bottom."""
+    names = {(level, parent, name): code for code, name, level, parent, *_ in PLACES}
+    parent_of = {code: parent for code, _, _, parent, *_ in PLACES}
+    county_name = {"云溪": "云溪区"}.get(event["county_name"], event["county_name"])
+    county = names.get(("county", "990100", county_name))
+    towns = [
+        c for (level, p, n), c in names.items() if level == "town" and n == event["town_name"] and county in (None, p)
+    ]
+    town = towns[0] if len(towns) == 1 else None
+    communities = [
+        c
+        for (level, p, n), c in names.items()
+        if level == "community" and n == event["community_name"] and town in (None, p)
+        and county in (None, parent_of[p])
+    ]  # fmt: skip
+    community = communities[0] if len(communities) == 1 else None
+    town = town or (parent_of[community] if community else None)
+    return county or (parent_of[town] if town else None), town, community
+
+
+def dull_issue(event: dict) -> str:
+    path = event["category_raw"]
+    if path is None:
+        return "9999"
+    for source, known, code, _ in reference.read_crosswalk(reference.Path("nowhere")).iter_rows():
+        if source == event["source"] and known == path:
+            return code
+    return f"{path.split('>')[0]}>{path.split('>')[-1]}"
+
+
+def test_daily_counts_equal_a_dull_count(varied):
+    home, events = varied
+    end = datetime(2026, 11, 17)
+    expected: dict[tuple, Counter] = defaultdict(Counter)
+    for event in events:
+        if event["registered_at"] >= end:
+            continue
+        key = (event["registered_at"].date(), event["source"], dull_place(event)[0], dull_issue(event))
+        closed = event["closed_at"] is not None and event["closed_at"] < end
+        counts = expected[key]
+        counts["n_events"] += 1
+        counts["n_closed"] += closed
+        if event["due_at"]:
+            counts["n_overdue"] += event["closed_at"] > event["due_at"] if closed else event["due_at"] < end
+        counts["n_repeat"] += bool(event["is_repeat"])
+        counts["n_group"] += bool(event["is_group"])
+        counts["n_persons"] += event["persons"] or 0
+        counts["n_rated"] += event["satisfaction"] is not None
+        counts["n_satisfied"] += event["satisfaction"] == "satisfied"
+    columns = ["n_events", "n_closed", "n_overdue", "n_repeat", "n_group", "n_persons", "n_rated", "n_satisfied"]
+    got = {
+        tuple(row[:4]): dict(zip(columns, (value or 0 for value in row[4:]), strict=True))
+        for row in rows(
+            home, f"select registered_on, source, county_code, issue_code, {','.join(columns)} from daily_counts"
+        )
+    }
+    assert got == {key: {name: counts[name] for name in columns} for key, counts in expected.items()}
+
+
+def test_weekly_counts_equal_a_dull_count(varied):
+    home, events = varied
+    expected = Counter(
+        (
+            event["registered_at"].date() - timedelta(days=event["registered_at"].weekday()),
+            event["source"],
+            *dull_place(event),
+            dull_issue(event),
+        )
+        for event in events
+        if event["registered_at"] < datetime(2026, 11, 17)
+    )
+    got = rows(
+        home,
+        "select week_start_on, source, county_code, town_code, community_code, issue_code, n_events from weekly_counts",
+    )
+    assert {row[:-1]: row[-1] for row in got} == expected
+
+
+def test_a_slip_stays_unlocated_and_is_listed(varied):
+    home, _ = varied
+    listed = rows(home, "select name_reported, outcome, n_events from unresolved_name where name_kind = 'place'")
+    assert ("临川县 › 和平街道", "county_only", 3) in listed
+    assert not rows(home, "select * from place where is_provisional")
+
+
+def test_a_whole_unknown_district_becomes_provisional(empty_home):
+    add_reference(empty_home)
+    foreign = make_events(
+        n=places.PROVISIONAL_MIN_EVENTS, county_name="远方区", town_name="甲街道", community_name=None
+    )
+    load(empty_home, make_events(n=5), foreign)
+    build.build(empty_home, today=TODAY)
+    got = rows(empty_home, "select place_name, place_level, has_boundary from place where is_provisional")
+    assert set(got) == {("甲街道", "town", False), ("远方区", "county", False)}
+
+
+def test_without_reference_data_places_are_named_as_reported(empty_home):
+    load(empty_home, make_events(n=places.PROVISIONAL_MIN_EVENTS))
+    build.build(empty_home, today=TODAY)
+    names = {row[0] for row in rows(empty_home, "select place_name from place")}
+    assert names == {"云溪区", "和平街道", "柳岸社区"}
+
+
+def test_longest_leading_category_wins():
+    known = {"甲": "0101", "甲>乙": "0102"}
+    crosswalk = pl.DataFrame([("hotline", path, code, "") for path, code in known.items()], orient="row")
+    reported = pl.DataFrame([("hotline", path) for path in ("甲", "甲>乙>丙", "甲>丁", "甲乙", "戊>己")], orient="row")
+    resolved, provisional = classify.resolve(reported, crosswalk)
+    assert resolved["issue_code"].to_list() == ["0101", "0102", "0101", "甲乙>甲乙", "戊>己"]
+    assert ("戊>己", "己", "戊", "戊") in provisional.rows()
+
+
+def test_every_mart_says_its_grain_and_keeps_it(varied):
+    home, _ = varied
+    for name, path in mart_files().items():
+        grain = ", ".join(header(path, "grain"))
+        doubled = rows(home, f"select {grain}, count(*) from {name} group by all having count(*) > 1")
+        assert not doubled, (name, doubled)
+
+
+def test_a_failed_check_keeps_the_old_version(varied, monkeypatch, tmp_path):
+    home, _ = varied
+    before = publish.current(home)
+    broken = tmp_path / "sql"
+    for folder in ("checks", "marts"):
+        (broken / folder).mkdir(parents=True)
+        for path in (build.SQL / folder).glob("*.sql"):
+            (broken / folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    (broken / "fields.csv").write_text((build.SQL / "fields.csv").read_text(encoding="utf-8"), encoding="utf-8")
+    counts = broken / "marts" / "weekly_counts.sql"
+    counts.write_text(counts.read_text(encoding="utf-8").replace("count(*)", "count(*) + 1"), encoding="utf-8")
+    monkeypatch.setattr(build, "SQL", broken)
+    with pytest.raises(CheckFailed, match="events_kept"):
+        build.build(home, today=TODAY)
+    assert publish.current(home) == before
+    assert build.check_current(home)
+
+
+def test_nothing_to_build_is_said_plainly(empty_home):
+    with pytest.raises(SourceError, match="还没有入库的数据"):
+        build.build(empty_home, today=TODAY)
+    assert publish.current(empty_home) is None
+
+
+def test_personal_data_in_text_stops_the_publish(empty_home):
+    load(empty_home, make_events(text="请回电 19900001234"))
+    with pytest.raises(CheckFailed, match="no_personal_data"):
+        build.build(empty_home, today=TODAY)
+    assert publish.current(empty_home) is None
