@@ -66,7 +66,7 @@ def pages(home: Path) -> None:
     weeks = [
         str(row[0]) for row in _query(home, "select distinct week_start_on from weekly_counts order by 1 desc limit 30")
     ]
-    for page in ("weekly", "hotspots", "trends", "issues", "warnings", "intake"):
+    for page in ("weekly", "hotspots", "trends", "issues", "early_warnings", "intake"):
         test = AppTest.from_file(str(ROOT / "app" / "views" / f"{page}.py"), default_timeout=60)
         seconds = []
         for week in weeks:

@@ -92,6 +92,9 @@ def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     total = {
         key.removeprefix("n_"): sum(batch[key] for batch in batches if batch["status"] == "loaded") for key in keys
     }
+    for batch in batches:
+        for note in batch["notes"]:
+            say(f"提示：{batch['file_name']}：{note}")
     known = sum(batch["status"] == "already_loaded" for batch in batches)
     text = (
         f"{len(batches)} 个文件：读入 {total['read']:,} = 入库 {total['loaded']:,}（更新 {total['updated']:,}）"

@@ -34,6 +34,7 @@ REFERENCE_FOLDER = "reference"
 # Of a file's rows, this share on one exact point, and at least this many, make it a default point.
 DEFAULT_POINT_SHARE, DEFAULT_POINT_ROWS = 0.005, 30
 WORKERS, AHEAD = 2, 3
+HELPING_ROWS = 20_000
 CO_ROW_OFFSET = 1 << 40  # a co-handler's row is only taken where there is no main row
 
 FREE_TEXT = ("title", "text")
@@ -52,6 +53,7 @@ WORD_COLUMNS = (
 )
 
 
+Raw = tuple[Recognised, pl.DataFrame, pl.DataFrame]  # whose block, rows as read, rows that were not even rows
 Prepared = tuple[pl.DataFrame, pl.DataFrame, Counter[str]]  # events, rejected rows, redactions
 Block = Prepared | YanpanError | None
 
@@ -301,56 +303,83 @@ def _of_one_file(blocks: Iterator[Block]) -> Iterator[Prepared]:
 def _prepared(plans: list[Recognised], key: bytes, today: date | None) -> Generator[Block, None, None]:
     """Blocks of (events with event_id, rejected rows, redactions) of all files in order, None after each file.
 
-    A few blocks are worked on at once, across the border of files, so that small files keep both cores busy; no more
-    are held, so that memory does not grow with the file. One pool for all: compiled patterns live in its threads.
+    A few helpings are worked on at once, so that both cores are busy; no more are held, so that memory does not grow
+    with the file. Blocks of small files share a helping, because building the patterns costs more than a small block.
+    One pool for all: compiled patterns live in its threads.
     """
-    waiting: deque[Future[Prepared] | YanpanError | None] = deque()
+    waiting: deque[tuple[Future[list[Prepared]] | None, list[Raw | SourceError | None]]] = deque()
+    helping: list[Raw | SourceError | None] = []
 
-    def ready() -> Block:
-        first = waiting.popleft()
-        return first.result() if isinstance(first, Future) else first
+    def ready() -> Iterator[Block]:
+        work, entries = waiting.popleft()
+        done = iter(work.result()) if work else iter(())
+        for entry in entries:
+            yield next(done) if isinstance(entry, tuple) else entry
 
     with ThreadPoolExecutor(WORKERS) as pool:
+
+        def serve() -> None:
+            raws = [entry for entry in helping if isinstance(entry, tuple)]
+            waiting.append((pool.submit(_prepare, raws, key, today) if raws else None, helping.copy()))
+            helping.clear()
+
         for plan in plans:
             try:
                 for table in plan.tables:
                     for raw, wrong in reading.read(table, list(plan.wanted)):
-                        waiting.append(pool.submit(_prepare, plan, key, today, raw, wrong))
+                        helping.append((plan, raw, wrong))
+                        if sum(len(entry[1]) for entry in helping if isinstance(entry, tuple)) >= HELPING_ROWS:
+                            serve()
                         while len(waiting) > AHEAD:
-                            yield ready()
+                            yield from ready()
             except SourceError as error:
-                waiting.append(error)
-            waiting.append(None)
+                helping.append(error)
+            helping.append(None)
+        serve()
         while waiting:
-            yield ready()
+            yield from ready()
 
 
-def _prepare(plan: Recognised, key: bytes, today: date | None, raw: pl.DataFrame, wrong: pl.DataFrame) -> Prepared:
-    """One block: normalised, redacted, keyed."""
-    normalise = SOURCES[plan.source].normalise
-    events, rejected = normalise(raw.rename(plan.wanted), plan.layout, today=today)
-    redactions: Counter[str] = Counter()
-    events = redacted(events, redactions)
-    events = events.with_columns(event_ids(key, plan.source, events["item_number"]))
-    rejected = rejected.with_columns(redact.redact(rejected["found"], kinds=redact.NUMBER_KINDS)[0])
-    return events, pl.concat([rejected, wrong.select(list(REJECTED_COLUMNS))]), redactions
+def _prepare(raws: list[Raw], key: bytes, today: date | None) -> list[Prepared]:
+    """Some blocks: normalised, redacted, keyed."""
+    normalised = [
+        SOURCES[plan.source].normalise(raw.rename(plan.wanted), plan.layout, today=today) for plan, raw, _ in raws
+    ]
+    together, counts = redacted([events for events, _ in normalised])
+    prepared, start = [], 0
+    for (plan, _, wrong), (events, rejected), found in zip(raws, normalised, counts, strict=True):
+        clean = together.slice(start, len(events))
+        start += len(events)
+        clean = clean.with_columns(event_ids(key, plan.source, clean["item_number"]))
+        if rejected["found"].count():
+            rejected = rejected.with_columns(redact.redact(rejected["found"], kinds=redact.NUMBER_KINDS)[0])
+        prepared.append((clean, pl.concat([rejected, wrong.select(list(REJECTED_COLUMNS))]), found))
+    return prepared
 
 
-def redacted(events: pl.DataFrame, redactions: Counter[str]) -> pl.DataFrame:
-    """Events without personal data: the free text by all rules, columns of names and words by the number rules.
+def redacted(blocks: list[pl.DataFrame]) -> tuple[pl.DataFrame, list[Counter[str]]]:
+    """Events without personal data, all blocks in one frame, and what was replaced in each block.
 
-    Several columns go through in one call, because building the patterns costs more than a small column does.
+    The free text goes by all rules, columns of names and words by the number rules; all in one call, because building
+    the patterns costs more than a small column does.
     """
-    text, found = redact.redact(pl.concat([events[name] for name in FREE_TEXT]))
-    redactions.update(found)
+    events = pl.concat(blocks)
+    text, _ = redact.redact(pl.concat([events[name] for name in FREE_TEXT]))
     n = len(events)
     columns = [text.slice(at * n, n).alias(name) for at, name in enumerate(FREE_TEXT)]
     words = pl.concat([events[name].unique() for name in WORD_COLUMNS]).unique().drop_nulls()
     plain, found = redact.redact(words, kinds=redact.NUMBER_KINDS)
     if found:
-        redactions.update(found)
         columns += [events[name].replace(words, plain) for name in WORD_COLUMNS]
-    return events.with_columns(columns)
+    clean = events.with_columns(columns)
+    counts, start = [], 0
+    for block in blocks:
+        after = clean.slice(start, len(block))
+        start += len(block)
+        seen = [*FREE_TEXT, *(WORD_COLUMNS if found else ())]
+        marks = [Counter(redact.marks(pl.concat([frame[name] for name in seen]))) for frame in (after, block)]
+        counts.append(marks[0] - marks[1])
+    return clean, counts
 
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:

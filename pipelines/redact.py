@@ -359,6 +359,14 @@ def redact(text: pl.Series, *, kinds: frozenset[str] | None = None) -> tuple[pl.
     return text, {kind: n for kind, n in sorted(counts.items()) if n}
 
 
+def marks(text: pl.Series) -> dict[str, int]:
+    """How many marks of each kind stand in the text; kinds that share a mark count as the first of them."""
+    text = text.filter(text.str.contains("〔", literal=True))
+    kind_of = {mark: kind for kind, mark in reversed(MARKS.items())}
+    counts = {kind: int(text.str.count_matches(mark, literal=True).sum() or 0) for mark, kind in kind_of.items()}
+    return {kind: n for kind, n in counts.items() if n}
+
+
 def _on_rows(text: pl.Series, test: str, change) -> pl.Series:
     """`change` on the rows that pass a cheap test; the others are untouched."""
     at = text.str.contains(test).fill_null(False).arg_true()

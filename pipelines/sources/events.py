@@ -13,7 +13,7 @@ import polars as pl
 from pipelines.sources import parsing
 from pipelines.sources.recognise import Layout
 
-EVENT_COLUMNS = {
+EVENT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "source_row": pl.Int32,
     "occurred_at": pl.Datetime("us"),
     "registered_at": pl.Datetime("us"),
@@ -46,7 +46,7 @@ EVENT_COLUMNS = {
     "text": pl.String,
 }
 # Needed on the way only: the item's number for its key, the exact point's hash for default points, a co-handler's row.
-WORKING_COLUMNS = {
+WORKING_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "item_number": pl.String,
     "point_key": pl.UInt64,
     "is_co_row": pl.Boolean,
