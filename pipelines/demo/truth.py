@@ -22,14 +22,14 @@ Floats = npt.NDArray[np.float64]
 N_PAST = 48
 # kind, weeks before the end at which it starts, size relative to the kind's usual size
 RECENT = [
-    ("heat_station", 2, 1.3),
-    ("estate_halt", 3, 1.2),
-    ("gym_gone", 2, 1.0),
-    ("water_yellow", 1, 0.8),
-    ("site_wage", 4, 1.1),
-    ("site_noise", 2, 0.9),
-    ("firm_wage", 3, 0.8),
-    ("plant_smell", 3, 0.6),
+    ("heat_station", 2, 2.0),
+    ("estate_halt", 3, 2.0),
+    ("gym_gone", 2, 1.6),
+    ("water_yellow", 1, 1.4),
+    ("site_wage", 4, 1.8),
+    ("site_noise", 2, 1.5),
+    ("firm_wage", 3, 1.6),
+    ("plant_smell", 3, 1.0),
     ("fee_rise", 8, 1.1),
     ("charging", 7, 0.7),
     ("lift_stop", 1, 0.45),
