@@ -104,7 +104,7 @@ def _bare_read(plain: Path, file: Path) -> float:
                 files = str(plain / f"{prefix}*.csv").replace("'", "''")
                 connection.execute(
                     f"create table \"{prefix}\" as select * from read_csv('{files}', all_varchar=true, header=true,"
-                    " null_padding=true, ignore_errors=true, strict_mode=false)"
+                    " ignore_errors=true)"
                 )
         connection.execute("checkpoint")
     return time.perf_counter() - started

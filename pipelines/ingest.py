@@ -83,6 +83,8 @@ def ingest(
     try:
         # Said aloud, so that a large file spills to disk beside the warehouse instead of filling the machine.
         connection.execute("set memory_limit = '2GB'").fetchall()
+        # Every file is safe once committed to the log; folding the log into the database file can wait for more.
+        connection.execute("set wal_autocheckpoint = '1GB'").fetchall()
         known = {id for (id,) in connection.execute("select batch_id from core.batch").fetchall()}
         fresh = {plan.batch_id: plan for plan in reversed(plans) if plan.batch_id not in known}
         with closing(_prepared([plan for plan in plans if fresh.get(plan.batch_id) is plan], key, today)) as blocks:
