@@ -5,7 +5,8 @@ Every step is rebuilt from the warehouse, so the same warehouse, reference and a
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -15,8 +16,9 @@ import polars as pl
 
 from pipelines import classify, places, publish, reference, signals
 from pipelines.config import SEEDS, SQL, Home
-from pipelines.errors import CheckFailed, SourceError, UsageError
+from pipelines.errors import CheckFailed, SourceError, UsageError, YanpanError
 
+CANNOT_WRITE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException, duckdb.FatalException)
 SEARCH_PATH = "marts.main,warehouse.core"
 
 
@@ -46,7 +48,7 @@ def build(
         run()
         seconds[name] = round(time.perf_counter() - started, 2)
 
-    with _open(home, building) as connection:
+    with _disk_full_said(), _open(home, building) as connection:
         version = max([*publish.existing(home), 0]) + 1
         step("区划与事项", lambda: _resolve_names(connection, home, as_of))
         step("统计表", lambda: run_marts(connection))
@@ -55,8 +57,21 @@ def build(
         step("校验", lambda: run_checks(connection))
         meta = dict(connection.execute("select key, value from meta").fetchall())
         connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
-    publish.publish(home, building, version)
+        publish.publish(home, building, version)
     return {**meta, "version": version, "seconds": seconds}
+
+
+@contextmanager
+def _disk_full_said() -> Iterator[None]:
+    """A full disk, said in one sentence; the half-built file is no version and the old one serves on."""
+    try:
+        yield
+    except (*CANNOT_WRITE, OSError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise YanpanError(
+            "构建没有完成，写不进数据目录（多半是磁盘空间不足）。新版本没有发布，原版本继续使用。"
+            f"请清理磁盘后重新运行 yanpan build。系统的说法：{cause}"
+        ) from error
 
 
 def _open(home: Home, building: Path) -> duckdb.DuckDBPyConnection:
@@ -229,18 +244,11 @@ _SIGNAL_SCHEMA = {
 
 
 def _complete_weeks(connection: duckdb.DuckDBPyConnection, today: date) -> pl.DataFrame:
-    """Weeks whose figures are complete: week_start_on, activity.
-
-    The first week counts when the data start on its Monday; the last when they reach its Friday and it is over.
-    """
-    first, last = connection.execute("select min(registered_on), max(registered_on) from daily_counts").fetchall()[0]
     calendar = connection.sql("select day_on, week_start_on, is_workday from calendar").pl()
     daily = connection.sql(
         "select registered_on, sum(n_events)::bigint as n_events from daily_counts group by all"
     ).pl()
-    monday = last - timedelta(days=last.weekday())
-    last_complete = monday if last.weekday() >= 4 and today > monday + timedelta(days=6) else monday - timedelta(days=7)
-    return signals.activity(calendar, daily).filter(pl.col("week_start_on").is_between(first, last_complete))
+    return signals.complete_weeks(calendar, daily, today)
 
 
 def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
@@ -255,6 +263,9 @@ def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, 
         "select min(registered_on), max(registered_on), sum(n_events)::bigint from daily_counts"
     ).fetchall()[0]
     weeks = _complete_weeks(connection, today)["week_start_on"]
+    judged_from = connection.execute(
+        "select min(week_start_on) from weekly_detection where status <> 'not_assessed'"
+    ).fetchall()[0][0]
     city_code, city_name = _city(connection)
     facts = {
         "version": str(version),
@@ -266,6 +277,9 @@ def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, 
         "data_through": str(last),
         "n_events": str(n_events),
         "last_full_week": str(weeks.max() or last - timedelta(days=last.weekday())),
+        "history_from": str(weeks.min() or ""),
+        "judged_from": str(judged_from or ""),
+        "level_rule": signals.level_rule(),
     }
     _put(connection, "meta", pl.DataFrame({"key": list(facts), "value": list(facts.values())}), temporary=False)
 

@@ -17,6 +17,7 @@ from pipelines.errors import UsageError, YanpanError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. 0 done · 2 usage · 3 bad input, nothing changed · 4 a check failed, the old version serves."""
+    setattr(argparse, "_", lambda text: _IN_CHINESE.get(text, text))  # noqa: B010
     options = _parser().parse_args(arguments)
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
     try:
@@ -53,10 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--source", choices=("petition", "hotline", "grid"), help="数据来源（默认按表头识别）")
     one.add_argument("--layout", help="文件版式（默认按表头识别）")
     one = command("build", _build, "重算统计表与预警，校验后发布新版本")
-    one.add_argument("--as-of", type=date.fromisoformat, help="只看这一天（含）以前登记的事项，YYYY-MM-DD")
+    one.add_argument("--as-of", type=_day, help="只看这一天（含）以前登记的事项，YYYY-MM-DD")
     one = command("serve", _serve, "启动看板")
     one.add_argument("--host", default="127.0.0.1")
-    one.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8501))
+    one.add_argument("--port", default=os.environ.get("PORT") or "8501", help="端口（默认 PORT，否则 8501）")
     command("versions", _versions, "列出已发布的版本")
     one = command("rollback", _rollback, "退回到某个版本")
     one.add_argument("version", type=int)
@@ -66,6 +67,30 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--column", required=True)
     one.add_argument("--out", type=Path, required=True)
     return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"日期应写成 2026-06-30 这样，收到“{text}”") from error
+
+
+# What argparse says, in Chinese: it looks its sentences up through gettext.
+_IN_CHINESE = {
+    "usage: ": "用法：",
+    "options": "选项",
+    "positional arguments": "参数",
+    "show this help message and exit": "显示这段说明",
+    "%(prog)s: error: %(message)s\n": "%(prog)s：%(message)s\n",
+    "the following arguments are required: %s": "缺少参数：%s",
+    "unrecognized arguments: %s": "不认识的参数：%s",
+    "argument %(argument_name)s: %(message)s": "参数 %(argument_name)s：%(message)s",
+    "expected one argument": "需要一个值",
+    "expected at least one argument": "至少需要一个值",
+    "invalid choice: %(value)r (choose from %(choices)s)": "没有 %(value)r，可选：%(choices)s",
+    "invalid %(type)s value: %(value)r": "%(value)r 不是合适的值（%(type)s）",
+}
 
 
 def _demo(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
@@ -109,7 +134,7 @@ def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
 def _build(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import build as builder
 
-    home = config.home(options.home)
+    home = config.home(options.home, create=False)
     result = builder.build(
         home, today=date.today(), as_of=options.as_of, progress=lambda name: say(f"正在计算：{name}")
     )
@@ -119,22 +144,26 @@ def _build(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
 
 
 def _serve(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    if not (options.port.isdecimal() and 1 <= int(options.port) <= 65535):
+        raise UsageError(f"端口应是 1 到 65535 的整数，收到“{options.port}”。")
     home = config.home(options.home)
     environment = {**os.environ, "YANPAN_HOME": str(home.path)}
-    server = [sys.executable, "-m", "app.server", "--host", options.host, "--port", str(options.port)]
+    server = [sys.executable, "-m", "app.server", "--host", options.host, "--port", options.port]
     try:
         code = subprocess.run(server, cwd=config.ROOT, env=environment, check=False).returncode
     except KeyboardInterrupt:
         code = 0
     if code == UsageError.exit_code:
         raise UsageError("看板没有启动，原因见上一行。")
+    if code > 0:
+        raise YanpanError(f"看板异常退出（代码 {code}），详情见上面的日志。")
     return {"exit_code": code}, "看板已停止。"
 
 
 def _versions(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import publish
 
-    rows = publish.versions(config.home(options.home))
+    rows = publish.versions(config.home(options.home, create=False))
     lines = [
         f"{'→' if row['is_current'] else ' '} {row['version']:>4}  构建于 {row['built_at']}  截至 {row['data_through']}"
         f"  {int(row['n_events']):,} 件"
@@ -146,14 +175,14 @@ def _versions(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
 def _rollback(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import publish
 
-    publish.rollback(config.home(options.home), options.version)
+    publish.rollback(config.home(options.home, create=False), options.version)
     return {"version": options.version}, f"现在使用版本 {options.version}；看板在下次操作时自动跟随。"
 
 
 def _check(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import build as builder
 
-    home = config.home(options.home)
+    home = config.home(options.home, create=False)
     names = builder.check_current(home)
     return {"checks": names}, f"{len(names)} 项校验全部通过。"
 
@@ -163,6 +192,10 @@ def _redact(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
 
     from pipelines import redact
 
+    if options.out.resolve() == options.csv.resolve():
+        raise UsageError("--out 与输入是同一个文件，会覆盖原文件。请换一个文件名。")
+    if not options.out.resolve().parent.is_dir():
+        raise UsageError(f"文件夹 {options.out.parent} 不存在。请先建好，或改用别的 --out。")
     try:
         frame = pl.read_csv(options.csv, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:

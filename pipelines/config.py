@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.errors import UsageError
+
 ROOT = Path(__file__).resolve().parents[1]
 SQL = ROOT / "sql"
 SEEDS = SQL / "seeds"
@@ -40,8 +42,10 @@ class Home:
         return self.marts / "CURRENT"
 
 
-def home(path: str | os.PathLike[str] | None = None) -> Home:
-    """The HOME in force; created if missing."""
+def home(path: str | os.PathLike[str] | None = None, *, create: bool = True) -> Home:
+    """The HOME in force; created if missing, or UsageError where it has to be there already."""
     chosen = Path(path or os.environ.get("YANPAN_HOME") or "var").expanduser().resolve()
+    if not create and not chosen.is_dir():
+        raise UsageError(f"数据目录 {chosen} 不存在。请检查 --home，或先运行 yanpan ingest 导入文件。")
     chosen.mkdir(parents=True, exist_ok=True)
     return Home(chosen)

@@ -10,7 +10,7 @@ year so small a p would appear somewhere in the city if nothing were going on.
 
 import hashlib
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,8 @@ BUDGET = 10
 MIN_OBSERVED = 5
 HISTORY_WEEKS = 53  # weeks judged, enough for a year of band on the trend chart
 PERSISTENCE_P = 0.05  # a story goes on while its weeks are at least this unusual
+GAP_WEEKS = 4
+QUIET_WEEKEND = 0.05  # a Saturday brings less than this share of a weekday: the office does not register then
 PLACE_LEVELS = ("city", "county", "town")
 MAX_CHANCE_PER_YEAR = 6.0  # what chance brings more often than every two months is not worth a meeting
 CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
@@ -40,10 +42,40 @@ def activity(calendar: pl.DataFrame, daily: pl.DataFrame) -> pl.DataFrame:
     A day off counts as the share of a working day's items that days off have had.
     """
     days = calendar.join(daily, left_on="day_on", right_on="registered_on", how="left").fill_null(0)
-    means = dict(days.group_by("is_workday").agg(pl.col("n_events").mean()).iter_rows())
-    off = min(max((means.get(False) or 0.0) / max(means.get(True) or 1.0, 1e-9), 0.0), 1.0)
+    off = days_off_share(days)
     weight = pl.when("is_workday").then(1.0).otherwise(off)
     return days.group_by("week_start_on").agg((weight.sum() / (5 + 2 * off)).alias("activity")).sort("week_start_on")
+
+
+def days_off_share(days: pl.DataFrame) -> float:
+    """Items of an average day off over those of an average working day, 0–1. `days`: is_workday, n_events."""
+    means = dict(days.group_by("is_workday").agg(pl.col("n_events").mean()).iter_rows())
+    return min(max((means.get(False) or 0.0) / max(means.get(True) or 1.0, 1e-9), 0.0), 1.0)
+
+
+def complete_weeks(calendar: pl.DataFrame, daily: pl.DataFrame, today: date) -> pl.DataFrame:
+    """The weeks that history is made of: week_start_on, activity; every week from the first to the last complete one.
+
+    A week is complete when the data reach its Sunday, or its Friday where weekends bring next to nothing, and it is
+    over. History starts on a Monday after the last gap of GAP_WEEKS weeks without any item: what came before such a
+    gap was another time or another office's file, and weeks without files are not weeks without complaints.
+    """
+    first, last = daily["registered_on"].min(), daily["registered_on"].max()
+    assert isinstance(first, date) and isinstance(last, date)
+    monday = last - timedelta(days=last.weekday())
+    counted = calendar.join(daily, left_on="day_on", right_on="registered_on", how="left").fill_null(0)
+    at_weekends = counted.filter(pl.col("day_on").is_between(first, last)).with_columns(
+        (pl.col("day_on").dt.weekday() <= 5).alias("is_workday")
+    )
+    reaches = 6 if days_off_share(at_weekends) > QUIET_WEEKEND else 4
+    is_over = today > monday + timedelta(days=6)
+    end = monday if is_over and last.weekday() >= reaches else monday - timedelta(days=7)
+    weeks = counted.group_by("week_start_on").agg(pl.col("n_events").sum()).sort("week_start_on")
+    empty = weeks.filter(pl.col("n_events") == 0)["week_start_on"].to_list()
+    gaps = [week for week in empty if {week - timedelta(weeks=n) for n in range(GAP_WEEKS)} <= set(empty)]
+    start = max(gaps) + timedelta(days=7) if gaps else first
+    of_history = pl.col("week_start_on").is_between(start, end)
+    return activity(calendar.filter(of_history), daily)
 
 
 def same_season(weeks: list[date], spring_festivals: list[date]) -> list[list[int]]:
@@ -92,11 +124,14 @@ def detect(
         if placed.is_empty():
             continue
         observed, series = _matrix(placed, len(week_number), None)
+        first_week = dict(placed.group_by("place_code").agg(pl.col("week").min()).iter_rows())
+        known_from = np.array([0 if level == "city" else first_week[code] for code in series["place_code"]])
         issue_row = np.array([season_row[issue] for issue in series["issue_code"]])
         judged = negative_binomial_exceedance(
             observed,
             season=city[issue_row],
             groups=issue_row,
+            known_from=known_from,
             activity=weeks["activity"].to_numpy(),
             same_season=matches,
             evaluate=HISTORY_WEEKS,
@@ -230,9 +265,19 @@ def _as_stories(tested: pl.DataFrame) -> pl.DataFrame:
 
 def _level(signal: dict) -> str:
     for most, level in CHANCE_LEVELS:
-        if signal["chance_per_year"] <= most and (level != "red" or signal["excess"] >= RED_MIN_EXCESS):
+        if signal["chance_per_year"] <= most and (level != "red" or round(signal["excess"]) >= RED_MIN_EXCESS):
             return level
     return "blue"
+
+
+def level_rule() -> str:
+    """How levels and order are set, in one sentence for the reader."""
+    (red, _), (orange, _), (yellow, _) = CHANCE_LEVELS
+    return (
+        f"按纯属偶然的机会定级：红，一年不到 {red:g} 次且多出 {RED_MIN_EXCESS} 件以上；橙，一年不到 {orange:g} 次；"
+        f"黄，一年不到 {yellow:g} 次；蓝，一年不到 {MAX_CHANCE_PER_YEAR:g} 次。按多出的件数排序，持续越久越靠前，"
+        f"每周最多 {BUDGET} 条。"
+    )
 
 
 def _id(signal: dict) -> str:

@@ -91,11 +91,43 @@ def test_a_wrong_file_changes_nothing_and_says_what_to_do(tmp_path, name, conten
                 assert row == (0,)
 
 
-def test_unknown_option_is_usage():
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nonsense",), "没有 'nonsense'"),
+        (("build", "--as-of", "昨天"), "日期应写成 2026-06-30"),
+        (("serve", "--port", "99999"), "端口应是 1 到 65535"),
+        (("check", "--home", "没有这个目录"), "不存在"),
+        (("redact", "README.md", "--column", "x", "--out", "README.md"), "会覆盖原文件"),
+        (("redact", "README.md", "--column", "x", "--out", "没有/x.csv"), "不存在"),
+    ],
+)
+def test_misuse_is_said_in_chinese(arguments, said):
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "nonsense"], cwd=ROOT, capture_output=True, check=False
-    )
-    assert done.returncode == 2
+        [sys.executable, "-m", "pipelines.cli", *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
+        encoding="utf-8",
+    )  # fmt: skip
+    assert done.returncode == 2 and said in done.stderr
+    assert not (ROOT / "没有这个目录").exists()
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_version(city):
+    """A file-size limit stands in for the full disk: the same write fails in the same place."""
+    import resource
+
+    yanpan(city, "ingest", str(city / "demo"))
+    yanpan(city, "build")
+    home = open_home(city)
+    before = publish.current(home)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "build", "--home", str(city)],
+        cwd=ROOT, capture_output=True, text=True, check=False, encoding="utf-8",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)),
+    )  # fmt: skip
+    assert done.returncode == 3 and "原版本继续使用" in done.stderr and "Traceback" not in done.stderr
+    assert publish.current(home) == before
+    code, built, _ = yanpan(city, "build")
+    assert code == 0 and built["version"] > (before or 0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 是 POSIX 的说法")

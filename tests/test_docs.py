@@ -46,7 +46,9 @@ def test_links_between_documents_lead_somewhere():
 
 def test_nothing_names_the_machine_it_was_made_on():
     """No absolute paths of a workshop, no package host: what a user reads or installs is the same everywhere."""
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     for name in tracked:
         path = ROOT / name
         if path.suffix in {".py", ".md", ".toml", ".lock", ".sql", ".yaml", ".csv", ""} and path.is_file():

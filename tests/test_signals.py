@@ -8,6 +8,7 @@ import pytest
 from builders import add_reference, load, weekly
 
 from pipelines import build, publish, signals
+from pipelines.config import home as open_home
 
 TODAY = date(2026, 11, 16)
 
@@ -89,3 +90,61 @@ def test_activity_counts_days_off_by_what_they_bring():
         pl.col("day_on").alias("registered_on"), pl.when("is_workday").then(100).otherwise(20).alias("n_events")
     )
     assert signals.activity(calendar, daily)["activity"].to_list() == pytest.approx([1.0, 4.6 / 5.4])
+
+
+def days_with(items: dict[date, int], first: date, last: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    calendar = pl.date_range(first, last, eager=True).alias("day_on").to_frame().with_columns(
+        pl.col("day_on").dt.truncate("1w").alias("week_start_on"), (pl.col("day_on").dt.weekday() <= 5).alias("is_workday")
+    )  # fmt: skip
+    daily = pl.DataFrame({"registered_on": list(items), "n_events": list(items.values())})
+    return calendar, daily
+
+
+def test_a_week_is_complete_when_the_data_reach_its_end():
+    monday, sunday = date(2026, 11, 9), date(2026, 11, 15)
+    every_day = {date(2026, 11, 2 + day): 5 for day in range(14)}
+    calendar, daily = days_with(every_day, date(2026, 11, 2), sunday)
+    last = signals.complete_weeks(calendar, daily, TODAY)["week_start_on"].max()
+    assert last == monday
+    to_saturday = daily.filter(pl.col("registered_on") < sunday)
+    assert signals.complete_weeks(calendar, to_saturday, TODAY)["week_start_on"].max() == date(2026, 11, 2)
+    assert signals.complete_weeks(calendar, daily, sunday)["week_start_on"].max() == date(2026, 11, 2)
+
+
+def test_an_office_closed_at_weekends_is_complete_on_friday():
+    working = {date(2026, 11, day): 9 for day in (2, 3, 4, 5, 6, 9, 10, 11, 12, 13)}
+    calendar, daily = days_with(working, date(2026, 11, 2), date(2026, 11, 15))
+    assert signals.complete_weeks(calendar, daily, TODAY)["week_start_on"].to_list() == [
+        date(2026, 11, 2),
+        date(2026, 11, 9),
+    ]
+
+
+def test_history_starts_after_a_long_gap():
+    """Years without files are not years without complaints."""
+    early = {date(2026, 1, 5): 50, date(2026, 1, 12): 50}
+    late = {date(2026, 10, 5 + day): 5 for day in range(21)}
+    calendar, daily = days_with(early | late, date(2026, 1, 5), date(2026, 10, 25))
+    weeks = signals.complete_weeks(calendar, daily, TODAY)["week_start_on"].to_list()
+    assert weeks == [date(2026, 10, 5), date(2026, 10, 12), date(2026, 10, 19)]
+
+
+def test_old_data_of_another_place_leave_this_week_alone(empty_home, tmp_path):
+    """Loading a district's file from years ago changes no warning of today."""
+    other = open_home(tmp_path / "other")
+    today = [
+        weekly([10] * 60 + [50]),
+        weekly([10] * 61, county_name="临川县", town_name="石桥镇", community_name=None),
+    ]
+    long_ago = weekly([40] * 30, end_week=date(2018, 11, 26), county_name="远方区", town_name="甲街道")
+    columns = ["week_start_on", "place_code", "issue_code", "observed", "expected", "p_value", "signal_level"]
+    assert signals_of(empty_home, *today).select(columns).equals(signals_of(other, *today, long_ago).select(columns))
+
+
+def test_a_place_that_starts_to_report_is_not_an_event(empty_home):
+    found = signals_of(
+        empty_home,
+        weekly([10] * 61),
+        weekly([20] * 6, county_name="临川县", town_name="石桥镇", community_name=None),
+    )
+    assert "临川县" not in found["place_name"].to_list() and "石桥镇" not in found["place_name"].to_list()

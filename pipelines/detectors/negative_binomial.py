@@ -61,6 +61,7 @@ def negative_binomial_exceedance(
     season: np.ndarray | None = None,
     activity: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    known_from: np.ndarray | None = None,
     same_season: list[list[int]] | None = None,
     baseline_weeks: int = 26,
     guard_weeks: int = 2,
@@ -73,7 +74,8 @@ def negative_binomial_exceedance(
     `observed`: (series × weeks) counts, weeks complete and in order. `season`: same shape, the series whose season is
     borrowed (default: the series itself). `activity`: (weeks,) relative amount of registering a week allows, e.g. 0.4
     for a holiday week (default 1). `groups`: (series,) small whole numbers; series of one group (one issue) share the
-    prior of their dispersion (default: all one group). `same_season[t]`: columns of the weeks of earlier years that are at the same point of
+    prior of their dispersion (default: all one group). `known_from`: (series,) column from which a series' place has
+    reported at all; earlier zeros are ignorance, not calm (default 0). `same_season[t]`: columns of the weeks of earlier years that are at the same point of
     the season as week t, latest first (default: 52, 104, … weeks earlier). Appending weeks never changes an earlier verdict.
 
     >>> y = np.full((1, 40), 10.0); y[0, -1] = 30
@@ -88,6 +90,7 @@ def negative_binomial_exceedance(
     weeks = np.arange(n_weeks) if evaluate is None else np.arange(max(n_weeks - evaluate, 0), n_weeks)
     rate = borrowed / a
     groups = np.zeros(n_series, dtype=int) if groups is None else groups
+    since = np.zeros(n_series, dtype=int) if known_from is None else known_from
     seasons = same_season or [list(range(t - YEAR_WEEKS, -1, -YEAR_WEEKS)) for t in range(n_weeks)]
     shape = (n_series, len(weeks))
     expected, bound, p_value = (np.full(shape, np.nan) for _ in range(3))
@@ -100,7 +103,8 @@ def negative_binomial_exceedance(
             reason[:, column] = f"历史不足 {min_baseline_weeks + guard_weeks} 周"
             continue
         index_before, index_now, season_variance = _season(rate, a, seasons[t], t, start, stop)
-        exposure = a[start:stop] * index_before
+        known = np.arange(start, stop) >= since[:, None]
+        exposure = np.maximum(a[start:stop] * index_before * known, 1e-12)
         level, dispersion, evidence = _level(y[:, start:stop], exposure, groups)
         # Nothing in the baseline: the level is at most about half an item in the whole window.
         level = np.where(evidence == 0, SILENT_ITEMS / exposure.sum(axis=1), level)
@@ -112,6 +116,9 @@ def negative_binomial_exceedance(
         expected[:, column] = mean
         p_value[:, column] = np.where(y[:, t] <= 0, 1.0, p)
         bound[:, column] = stats.nbinom.ppf(1 - alpha, size, success)
+        young = known.sum(axis=1) < min_baseline_weeks
+        reason[young, column] = f"该区域数据不足 {min_baseline_weeks + guard_weeks} 周"
+        expected[young, column] = p_value[young, column] = bound[young, column] = np.nan
     return Detection(weeks, y[:, weeks], expected, bound, p_value, reason)
 
 
