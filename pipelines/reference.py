@@ -67,7 +67,7 @@ def read_places(folder: Path) -> pl.DataFrame:
     path = folder / "place.csv"
     if not path.exists():
         return pl.DataFrame(schema=PLACE_COLUMNS)
-    raw = pl.read_csv(path, infer_schema=False)
+    raw = _read_table(path)
     missing = [name for name in PLACE_COLUMNS if name not in raw.columns]
     if missing:
         raise SourceError(
@@ -86,7 +86,33 @@ def read_places(folder: Path) -> pl.DataFrame:
             expected="city、county、town、community 之一",
             next_step="请改正后重新导入",
         )
-    return raw.select(pl.col(name).cast(kind) for name, kind in PLACE_COLUMNS.items())
+    typed = raw.select(pl.col(name).cast(kind, strict=False) for name, kind in PLACE_COLUMNS.items())
+    for name in ("population", "lon", "lat"):
+        bad = raw.with_row_index("row", 2).filter(raw[name].is_not_null() & typed[name].is_null())
+        if len(bad):
+            raise SourceError(
+                path.name,
+                where=f"第 {bad['row'][0]} 行 {name} 列",
+                found=f"“{bad[name][0]}”",
+                expected="数字",
+                next_step="请改正后重新导入",
+            )
+    return typed
+
+
+def _read_table(path: Path) -> pl.DataFrame:
+    """A small CSV as text columns, in UTF-8 or, as Excel saves it here, GB18030."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("gb18030", errors="replace")
+    try:
+        return pl.read_csv(text.encode(), infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(
+            path.name, found="不是完整的 CSV", expected="首行为表头、每行列数相同的 CSV", next_step="请重新导出该文件"
+        ) from error
 
 
 def read_boundaries(folder: Path) -> pl.DataFrame:
@@ -116,7 +142,7 @@ def read_boundaries(folder: Path) -> pl.DataFrame:
 def read_crosswalk(folder: Path) -> pl.DataFrame:
     """Source category → issue code: the seed and, on top of it, the office's own HOME/reference/crosswalk.csv."""
     frames = [
-        pl.read_csv(path, infer_schema=False).select(CROSSWALK_COLUMNS)
+        _read_table(path).select(CROSSWALK_COLUMNS)
         for path in (SEEDS / "crosswalk.csv", folder / "crosswalk.csv")
         if path.exists()
     ]
