@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("what", nargs="?", default="all", choices=("all", "pipeline", "pages"))
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "pipeline", "pages", "warnings"))
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="folder to work in and keep (default: a temporary one)")
     options = parser.parse_args()
@@ -35,6 +35,8 @@ def main() -> None:
             pipeline(home, work)
         if options.what in ("all", "pages"):
             pages(home)
+        if options.what in ("all", "warnings"):
+            warnings(home)
     finally:
         if not options.keep:
             shutil.rmtree(work)
@@ -76,6 +78,48 @@ def pages(home: Path) -> None:
             seconds.append(time.perf_counter() - started)
         warm = sorted(seconds[3:])
         _show(f"page {page}", p50=statistics.median(warm), p95=warm[int(0.95 * (len(warm) - 1))])
+
+
+def warnings(home: Path) -> None:
+    """Planted events found and signals that match none, over the judged weeks; and what the ±20 % rule would say.
+
+    A signal matches a planted event of the same issue and county from its first week to two weeks after its last.
+    """
+    truth = str(home / "demo" / "truth.csv").replace("'", "''")
+    planted = f"""
+        select *, left(place_code, 6) as county, starts_on::date as starts, ends_on::date as ends,
+               extra_items::int as extra from read_csv('{truth}', all_varchar=true)
+        where starts_on::date >= (select min(week_start_on) from weekly_detection where status <> 'not_assessed')
+    """
+    match = """s.issue_code = t.issue_code and s.week_start_on between t.starts - 6 and t.ends + 14
+        and (s.county_code = t.county or s.place_level = 'city')"""
+    [(n_weeks,)] = _query(home, "select count(distinct week_start_on) from weekly_detection")
+    for size, low, high in (("small, under 20 items", 0, 20), ("20 items and more", 20, 1_000_000)):
+        [(n, found)] = _query(
+            home,
+            f"""select count(*), count(*) filter (where exists (select 1 from signal as s where {match}))
+                from ({planted}) as t where extra >= {low} and extra < {high}""",
+        )
+        _show(f"planted events, {size}", planted=n, found=found)
+    [(n_signals, n_false)] = _query(
+        home,
+        f"""select count(*), count(*) filter (where not exists (select 1 from ({planted}) as t where {match}))
+            from signal as s""",
+    )
+    _show("signals", weeks=n_weeks, signals=n_signals, unplanted_per_week=n_false / n_weeks)
+    [(n_old,)] = _query(
+        home,
+        """with series as (
+             select county_code, issue_code, week_start_on, sum(n_events) as n from weekly_counts
+             where county_code is not null group by all
+           )
+           select count(*) from series as now
+           left join series as before on before.county_code = now.county_code and before.issue_code = now.issue_code
+             and before.week_start_on = now.week_start_on - 7
+           where now.n > 1.2 * coalesce(before.n, 0)
+             and now.week_start_on in (select distinct week_start_on from weekly_detection)""",
+    )
+    _show("the ±20 % rule, upward, county × issue", alarms_per_week=n_old / n_weeks)
 
 
 def _as_plain_csv(demo: Path, plain: Path) -> None:
@@ -130,7 +174,10 @@ def _rows(home: Path) -> int:
 
 
 def _show(name: str, **figures: float) -> None:
-    print(json.dumps({"what": name, **{key: round(value, 2) for key, value in figures.items()}}), flush=True)
+    print(
+        json.dumps({"what": name, **{key: round(value, 2) for key, value in figures.items()}}, ensure_ascii=False),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
