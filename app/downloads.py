@@ -23,7 +23,8 @@ def bar(
 ) -> None:
     """A popover 「导出」 with PNG and SVG (where there is a figure) and Excel.
 
-    name: title of the export and stem of the file name, period included. notes: 口径, filters, as-of, version.
+    name: title of the export and stem of the file name, period included; also the title of the picture, so that it
+    can stand alone. notes: 口径, filters, as-of, version; written below the picture.
     figure: what the screen drew, or how to draw it where the screen shows a map of its own.
     """
     file_stem = "_".join(name.replace("·", " ").replace("/", "／").split())
@@ -31,11 +32,15 @@ def bar(
         if figure is not None:
             note = "　".join(notes)
             _button(
-                "图片 PNG", partial(_drawn, picture.png, figure, note), f"{file_stem}.png", "image/png", f"{key}_png"
+                "图片 PNG",
+                partial(_drawn, picture.png, figure, name, note),
+                f"{file_stem}.png",
+                "image/png",
+                f"{key}_png",
             )
             _button(
                 "矢量图 SVG",
-                partial(_drawn, picture.svg, figure, note),
+                partial(_drawn, picture.svg, figure, name, note),
                 f"{file_stem}.svg",
                 "image/svg+xml",
                 f"{key}_svg",
@@ -49,8 +54,8 @@ def bar(
         )
 
 
-def _drawn(save: Callable[..., bytes], figure: go.Figure | Callable[[], go.Figure], note: str) -> bytes:
-    return save(figure if isinstance(figure, go.Figure) else figure(), note=note)
+def _drawn(save: Callable[..., bytes], figure: go.Figure | Callable[[], go.Figure], title: str, note: str) -> bytes:
+    return save(figure if isinstance(figure, go.Figure) else figure(), title=title, note=note)
 
 
 def _button(label: str, make: partial[bytes], file_name: str, mime: str, key: str) -> None:

@@ -1,7 +1,9 @@
 """What is the reader looking at? Filters that live in the URL, so that a link or a reload shows the same page.
 
 A widget's value is written to the URL as a code (?county=990101); a URL changed from outside (a link, the back
-button) wins over the widget. A value that is no longer offered falls back to the default.
+button) wins over the widget. A value that is no longer offered falls back to the default, except for the week:
+another week is never shown in place of the one asked for. The week is always in the URL, so that a link made today
+shows the same week next Monday. Who changes the page by the menu takes the filters along (`arrive`).
 """
 
 from collections.abc import Mapping
@@ -12,10 +14,13 @@ from typing import Any, Literal
 import polars as pl
 import streamlit as st
 
-from app import marts, wording
+from app import marts, page, wording
 
 PERIODS = {1: "1周", 4: "4周", 13: "13周", 26: "26周", 52: "52周"}
 ALL = ""
+CARRIED = ("week", "weeks", "source", "county", "town", "community", "group", "issue")
+BY_MENU = "_by_menu"
+NEW_PAGE = "_new_page"
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Choice:
     source: str | None = None
     county: str | None = None
     town: str | None = None
+    community: str | None = None
     group: str | None = None
     issue: str | None = None
 
@@ -38,6 +44,8 @@ class Period:
 
     n_weeks: int
     to_on: date
+    covered: frozenset[date] = frozenset()
+    """Mondays of the weeks with data; a comparison with any other week is unknown."""
 
     @property
     def from_on(self) -> date:
@@ -54,11 +62,15 @@ class Period:
     def parameters(self) -> dict[str, date]:
         return {"from_on": self.from_on, "to_on": self.to_on, "before_on": self.before_on}
 
-    def only_known(self, counts: pl.DataFrame, data_from: date) -> pl.DataFrame:
-        """Of a period that began before the data did, earlier figures are unknown, not small: null."""
+    def weeks_from(self, first: date) -> set[date]:
+        """The Mondays of a period as long as this one."""
+        return {first + timedelta(weeks=n) for n in range(self.n_weeks)}
+
+    def only_known(self, counts: pl.DataFrame) -> pl.DataFrame:
+        """Earlier figures that rest on weeks without data are unknown, not small: null."""
         unknown = {
-            "n_events_before": self.before_on < data_from,
-            "n_events_year_ago": self.from_on - timedelta(weeks=52) < data_from,
+            "n_events_before": not self.weeks_from(self.before_on) <= self.covered,
+            "n_events_year_ago": not self.weeks_from(self.from_on - timedelta(weeks=52)) <= self.covered,
         }
         gone = [name for name in counts.columns if unknown.get(name)]
         return counts.with_columns(pl.lit(None, pl.Int64).alias(name) for name in gone)
@@ -66,8 +78,34 @@ class Period:
     def words(self) -> str:
         return wording.span(self.from_on, self.last_day_on)
 
+    def shortfall(self) -> str:
+        """A sentence when some of the weeks have no data; else empty."""
+        known = self.weeks_from(self.from_on) & self.covered
+        if len(known) == self.n_weeks:
+            return ""
+        return f"选定的 {self.n_weeks} 周里，有数据的整周是 {len(known)} 周；其余各周没有数据，不是 0 件。"
+
 
 WIDTHS = {"weeks": 1.45, "week": 1.6, "issue": 1.2}
+
+
+def arrive(page_name: str) -> None:
+    """Called before each page run: is the reader here by the menu, from another page? Then filters go along."""
+    left = st.session_state.get("_page", page_name)
+    by_link = any(key in st.query_params for key in (*CARRIED, "place"))
+    st.session_state[NEW_PAGE] = left != page_name  # its widgets do not have the last page's values
+    st.session_state[BY_MENU] = left != page_name and not by_link
+    st.session_state["_page"] = page_name
+
+
+def carried(key: str) -> str | None:
+    """What was last chosen for this filter, where the reader has just come over by the menu."""
+    return st.session_state.get(f"_carried_{key}") if st.session_state.get(BY_MENU) else None
+
+
+def carry(key: str, value: str | None) -> None:
+    """Keep a choice for the next page."""
+    st.session_state[f"_carried_{key}"] = value
 
 
 def bar(
@@ -84,12 +122,36 @@ def bar(
                 chosen[name] = week(data_from, last_full_week, label="截至" if "weeks" in wanted else "周次")
             elif name == "town":
                 chosen[name] = town(chosen["county"])
+            elif name == "community":
+                chosen[name] = community(chosen["town"])
             elif name == "issue":
                 chosen[name] = issue(chosen.get("group"))
             else:
                 chosen[name] = {"source": source, "county": county, "group": group}[name]()
-    span = Period(chosen.pop("weeks", 1), chosen.pop("week", last_full_week))
-    return Choice(**chosen), span
+    length, monday = chosen.pop("weeks", 1), need_week(chosen.pop("week", last_full_week), last_full_week)
+    return Choice(**chosen), period(length, monday, data_from, last_full_week, chosen.get("source"))
+
+
+def period(n_weeks: int, to_on: date, data_from: date, last_full_week: date, source: str | None) -> Period:
+    """Whole weeks, with the knowledge of which weeks have data (of this source)."""
+    covered = covered_weeks(source).filter(pl.col("week_start_on").is_between(data_from, last_full_week))
+    return Period(n_weeks, to_on, frozenset(covered["week_start_on"].to_list()))
+
+
+def covered_weeks(source: str | None) -> pl.DataFrame:
+    """The weeks any source, or this one, tells something about: week_start_on."""
+    weeks = marts.query("covered_weeks")
+    if source:
+        weeks = weeks.filter(pl.col("source") == source)
+    return weeks.select("week_start_on").unique().sort("week_start_on")
+
+
+def with_silent_weeks(weeks: pl.DataFrame, source: str | None = None) -> pl.DataFrame:
+    """Weeks (period_start_on, n_events) without holes: a week without a row is 0, in a gap of the data null."""
+    covered = covered_weeks(source)["week_start_on"].to_list()
+    return weeks.upsample("period_start_on", every="1w").with_columns(
+        pl.when(pl.col("period_start_on").is_in(covered)).then(pl.col("n_events").fill_null(0)).alias("n_events")
+    )
 
 
 def choose(
@@ -100,21 +162,30 @@ def choose(
     default: str | None = None,
     kind: Literal["list", "buttons"] = "list",
     help: str | None = None,
+    disabled: bool = False,
+    say_default: bool = False,
 ) -> str:
-    """One of `options` (code → what is shown), kept in the URL under `key`; the default is left out of it."""
+    """One of `options` (code → what is shown), kept in the URL under `key`; the default is left out of it unless `say_default`."""
     codes = list(options)
     first = default if default is not None and default in options else codes[0]
     take_from_url(key, codes, first)
     if kind == "list":
         st.selectbox(
-            label, codes, format_func=lambda code: options.get(code, code), key=key, help=help, filter_mode="contains"
+            label,
+            codes,
+            format_func=lambda code: options.get(code, code),
+            key=key,
+            help=help,
+            filter_mode="contains",
+            placeholder="请选择",
+            disabled=disabled,
         )
     else:
         st.segmented_control(
             label, codes, format_func=lambda code: options.get(code, code), key=key, help=help, required=True
         )
     chosen: str = st.session_state[key] or first
-    put_in_url(key, chosen, first)
+    put_in_url(key, chosen, None if say_default else first)
     return chosen
 
 
@@ -123,13 +194,15 @@ def take_from_url(key: str, allowed: list[str], default: str) -> None:
     in_url = st.query_params.get(key)
     changed_outside = in_url != st.session_state.get(f"_url_{key}")
     value = in_url if changed_outside or key not in st.session_state else st.session_state[key]
+    if in_url is None:
+        value = carried(key) or value
     if value not in allowed:
         value = default
-    if st.session_state.get(key) != value:
+    if st.session_state.get(key) != value or st.session_state.get(NEW_PAGE):
         st.session_state[key] = value
 
 
-def put_in_url(key: str, value: str, default: str) -> None:
+def put_in_url(key: str, value: str, default: str | None) -> None:
     """Keep the URL in step with the widget."""
     wanted = None if value == default else value
     if st.query_params.get(key) != wanted:
@@ -138,6 +211,8 @@ def put_in_url(key: str, value: str, default: str) -> None:
         else:
             st.query_params[key] = wanted
     st.session_state[f"_url_{key}"] = wanted
+    if key in CARRIED:
+        carry(key, wanted)
 
 
 def forget(key: str) -> None:
@@ -147,14 +222,49 @@ def forget(key: str) -> None:
     st.session_state[f"_url_{key}"] = None
 
 
-def week(data_from: date, last_full_week: date, *, label: str = "周次") -> date:
-    """Which complete week? Newest by default."""
-    weeks = marts.query("weeks", data_from=data_from, last_full_week=last_full_week)["week_start_on"].to_list()
+def week(data_from: date, last_full_week: date, *, label: str = "周次") -> date | None:
+    """Which complete week with data? Newest by default; None for a week in the URL that is none of them."""
+    mondays = marts.query("weeks", data_from=data_from, last_full_week=last_full_week)["week_start_on"].to_list()
     options = {
-        wording.week_code(monday): f"{wording.week_name(monday)}（{wording.week_span(monday)}）" for monday in weeks
+        wording.week_code(monday): f"{wording.week_name(monday)}（{wording.week_span(monday)}）" for monday in mondays
     }
-    by_code = {wording.week_code(monday): monday for monday in weeks}
-    return by_code[choose(label, options, key="week")]
+    if not _week_refused(options):
+        chosen = choose(label, options, key="week", say_default=True)
+        return next(monday for monday in mondays if wording.week_code(monday) == chosen)
+    st.session_state["week"] = None
+    st.session_state["_url_week"] = st.query_params["week"]
+    st.selectbox(
+        label,
+        list(options),
+        format_func=lambda code: options.get(code, code),
+        key="week",
+        filter_mode="contains",
+        placeholder="请另选一周",
+    )
+    return None
+
+
+def _week_refused(options: Mapping[str, str]) -> bool:
+    """Is the week in the URL unknown, and no other picked since?"""
+    asked = st.query_params.get("week")
+    if asked is None or asked in options:
+        return False
+    return asked != st.session_state.get("_url_week") or st.session_state.get("week") not in options
+
+
+def need_week(monday: date | None, last_full_week: date) -> date:
+    """Guard: says why the week in the URL cannot be shown, and stops."""
+    if monday is not None:
+        return monday
+    asked = st.query_params["week"]
+    try:
+        start = date.fromisocalendar(int(asked[:4]), int(asked[6:]), 1)
+    except ValueError:
+        page.quiet(f"网址里的周次“{asked[:20]}”无法识别。请在上面另选一周。")
+    else:
+        why = "还没有收满" if start > last_full_week else "没有入库的事项，没有可看的数字"
+        page.quiet(f"{wording.week_name(start)}（{wording.week_span(start)}）{why}。请在上面另选一周。")
+    st.stop()
 
 
 def n_weeks(lengths: tuple[int, ...], default: int) -> int:
@@ -164,7 +274,10 @@ def n_weeks(lengths: tuple[int, ...], default: int) -> int:
 
 
 def source() -> str | None:
-    return choose("来源", {ALL: "全部来源", **wording.SOURCES}, key="source") or None
+    """Which of the sources that are in the warehouse, or all?"""
+    there = marts.query("source_totals")["source"].to_list()
+    names = {code: name for code, name in wording.SOURCES.items() if code in there}
+    return choose("来源", {ALL: "全部来源", **names}, key="source") or None
 
 
 def county() -> str | None:
@@ -174,10 +287,18 @@ def county() -> str | None:
 
 def town(county: str | None) -> str | None:
     """Towns of the chosen county; nothing to choose without one."""
-    places = marts.query("places").filter(
-        (pl.col("place_level") == "town") & (pl.col("county_code") == (county or ALL))
-    )
-    return choose("镇街", {ALL: "全部镇街", **_names(places, "place_code", "place_name")}, key="town") or None
+    return _below("镇街", "town", county, "county_code", "先选县区")
+
+
+def community(town: str | None) -> str | None:
+    """Communities of the chosen town; nothing to choose without one."""
+    return _below("社区村", "community", town, "town_code", "先选镇街")
+
+
+def _below(label: str, level: str, above: str | None, column: str, first: str) -> str | None:
+    places = marts.query("places").filter((pl.col("place_level") == level) & (pl.col(column) == (above or ALL)))
+    options = {ALL: f"全部{label}" if above else first, **_names(places, "place_code", "place_name")}
+    return choose(label, options, key=level, disabled=not above) or None
 
 
 def group() -> str | None:
@@ -201,7 +322,7 @@ def words(choice: Choice) -> str:
     """The filters in one phrase: 云溪区和平街道 · 12345热线 · 供暖; for notes and file names."""
     places = _names(marts.query("places"), "place_code", "place_name")
     issues = marts.query("issues")
-    said = [(places.get(choice.county or "", "") + places.get(choice.town or "", "")) or "全市"]
+    said = ["".join(places.get(code or "", "") for code in (choice.county, choice.town, choice.community)) or "全市"]
     said.append(wording.SOURCES[choice.source] if choice.source else "全部来源")
     if choice.issue:
         said.append(_names(issues, "issue_code", "issue_name").get(choice.issue, choice.issue))

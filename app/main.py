@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import filters
+
 ICON = Path(__file__).parent / "assets" / "icon.svg"  # Streamlit would fetch a named icon from the internet
 
 st.set_page_config(page_title="研判", page_icon=str(ICON), layout="wide")
@@ -19,4 +21,6 @@ system = [
     st.Page("views/intake.py", title="数据接入", icon=":material/upload_file:", url_path="intake"),
     st.Page("views/about.py", title="本系统不做什么", icon=":material/shield:", url_path="about"),
 ]
-st.navigation({"": research, "系统": system}, position="top").run()
+chosen = st.navigation({"": research, "系统": system}, position="top")
+filters.arrive(chosen.url_path)
+chosen.run()

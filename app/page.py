@@ -18,6 +18,8 @@ T = TypeVar("T")
 STALE_AFTER_DAYS = 10
 ROW_HEIGHT = 35
 MAX_GRID_HEIGHT = 400
+LOST = "lost"
+"""Query parameter with which the server says that the page asked for does not exist."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Edition:
     data_from: date
     data_through: date
     last_full_week: date
+    judged_from: date | None
+    """Monday of the first week judged for warnings; None where no week was."""
+    level_rule: str
+    """How levels and the order of the warnings are set."""
 
     def notes(self, *said: str) -> list[str]:
         """Sentences for an export: what was said, then as-of day and version."""
@@ -57,14 +63,27 @@ def start(title: str, question: str, *, lead: str = "") -> Edition:
         data_from=date.fromisoformat(about["data_from"]),
         data_through=date.fromisoformat(about["data_through"]),
         last_full_week=date.fromisoformat(about["last_full_week"]),
+        judged_from=_judged_from(about.get("judged_from")),
+        level_rule=about.get("level_rule", ""),
     )
     head(title, question, edition, lead=lead)
+    lost = st.query_params.pop(LOST, None)
+    if lost is not None:
+        quiet(f"没有“{lost[:40]}”这个页面，已转到「{title}」。其他页面在上面的菜单里。")
     if (today() - edition.data_through).days > STALE_AFTER_DAYS:
         quiet(f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库；本页都以这一天为界。")
-    if edition.last_full_week < edition.data_from:
+    weeks = marts.query("weeks", data_from=edition.data_from, last_full_week=edition.last_full_week)
+    if weeks.is_empty():
         quiet("入库的数据还不满一周，暂不能按周比较。请继续在「数据接入」补充导出文件后重新发布。")
         st.stop()
     return edition
+
+
+def _judged_from(said: str | None) -> date | None:
+    """From meta; a version published before meta said it is asked for its first verdict."""
+    if said is None:
+        return marts.query("judged_weeks")["week_start_on"].min()  # type: ignore[return-value]
+    return date.fromisoformat(said) if said else None
 
 
 def style() -> None:
@@ -166,13 +185,15 @@ def grid(
     *,
     key: str,
     labels: Mapping[str, str] | None = None,
+    helps: Mapping[str, str] | None = None,
     height: int | None = None,
     on_select: Callable[[], None] | None = None,
 ) -> Any:
-    """A longer table to scroll and sort; with `on_select` one row can be chosen."""
+    """A longer table to scroll and sort; with `on_select` one row can be chosen. `helps`: what the head of a column explains."""
     known = {**fields.labels(), **(labels or {})}
     frame = frame.with_columns(pl.col("^.*_share$") * 100)
-    config = {name: _grid_column(name, known[name], frame.schema[name]) for name in frame.columns}
+    helps = helps or {}
+    config = {name: _grid_column(name, known[name], frame.schema[name], helps.get(name)) for name in frame.columns}
     more: dict[str, Any] = {"on_select": on_select, "selection_mode": "single-row"} if on_select else {}
     needed = ROW_HEIGHT * (len(frame) + 1) + 3
     return st.dataframe(
@@ -186,20 +207,20 @@ def grid(
     )
 
 
-def _grid_column(name: str, label: str, kind: pl.DataType) -> Any:
+def _grid_column(name: str, label: str, kind: pl.DataType, help: str | None) -> Any:
     if name.endswith("_share"):
-        return st.column_config.NumberColumn(label, format="%+.1f%%")
+        return st.column_config.NumberColumn(label, format="%+.1f%%", help=help)
     if kind == pl.Boolean:
-        return st.column_config.CheckboxColumn(label)
+        return st.column_config.CheckboxColumn(label, help=help)
     if kind.is_integer():
-        return st.column_config.NumberColumn(label, format="%,d")
+        return st.column_config.NumberColumn(label, format="%,d", help=help)
     if kind.is_float():
-        return st.column_config.NumberColumn(label, format="%,.1f")
+        return st.column_config.NumberColumn(label, format="%,.1f", help=help)
     if kind == pl.Date:
-        return st.column_config.DateColumn(label, format="YYYY-MM-DD")
+        return st.column_config.DateColumn(label, format="YYYY-MM-DD", help=help)
     if kind == pl.Datetime:
-        return st.column_config.DatetimeColumn(label, format="YYYY-MM-DD HH:mm")
-    return st.column_config.TextColumn(label)
+        return st.column_config.DatetimeColumn(label, format="YYYY-MM-DD HH:mm", help=help)
+    return st.column_config.TextColumn(label, help=help)
 
 
 @dataclass(frozen=True)
@@ -217,6 +238,8 @@ class Column:
 
 def table(frame: pl.DataFrame, columns: Sequence[Column]) -> None:
     """A short table to read from top to bottom; a `bar` column shows its size as a bar behind the figure."""
+    if frame.is_empty():
+        return  # never a head without rows
     most = {
         column.name: max(frame[column.name].drop_nulls().to_list(), default=0)
         for column in columns
@@ -253,6 +276,9 @@ header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1p
 [data-testid="stStatusWidget"], [data-testid="stElementToolbar"], [data-testid="stDecoration"] {{ display: none; }}
 [data-testid="stSkipToContent"] {{ font-size: 0; }}
 [data-testid="stSkipToContent"]::after {{ content: "跳到正文"; font-size: .9rem; }}
+[data-testid="stDataFrameColumnMenu"] {{ display: none; }}
+[data-testid="stSelectboxVirtualDropdown"] [data-empty] span {{ font-size: 0; }}
+[data-testid="stSelectboxVirtualDropdown"] [data-empty] span::after {{ content: "没有匹配的选项"; font-size: .9rem; }}
 .stMainBlockContainer {{ padding: 4.2rem 2.2rem 3rem; max-width: 1440px; margin: 0 auto; }}
 .page-head {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
 .st-key-masthead {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}

@@ -69,10 +69,10 @@ DIVERGING = (
 )
 """Falling (blue) → rising (brick), ten steps."""
 
-UNCHANGED = "#ECE9E1"
+UNCHANGED = "#ECE8DD"
 """No change."""
-NO_VALUE = "#E3E1DB"
-"""Nothing to compare, or not known."""
+NO_VALUE = "#C9C8C6"
+"""Nothing to compare, or not known; a plain grey, darker than UNCHANGED."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 import uvicorn
@@ -44,6 +45,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+PAGES = ("weekly", "hotspots", "trends", "issues", "warnings", "intake", "about")
 CLOSED_PATHS = ("/_stcore/metrics", "/_stcore/agent")
 # Streamlit imports lazily; five first visitors at once then meet half-imported modules.
 IMPORT_FIRST = (
@@ -61,6 +63,7 @@ IMPORT_FIRST = (
     "app.exports.workbook",
 )
 COLLECT_EVERY_SECONDS = 60
+LOST = "lost"  # what app.page calls it, too
 
 
 class Guard:
@@ -80,6 +83,9 @@ class Guard:
         if scope["path"].startswith(CLOSED_PATHS):
             await PlainTextResponse("未开放", 404)(scope, receive, send)
             return
+        if is_lost(scope):
+            await RedirectResponse(f"/?{urlencode({LOST: scope['path'].strip('/')})}")(scope, receive, send)
+            return
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -89,6 +95,14 @@ class Guard:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def is_lost(scope: Scope) -> bool:
+    """Does a browser ask for a page that is none of ours? Streamlit would say so in English."""
+    path, accept = scope["path"].strip("/"), Headers(scope=scope).get("accept", "")
+    is_page = scope["type"] == "http" and scope["method"] == "GET" and "text/html" in accept
+    ours = path in ("", "healthz", *PAGES) or path.startswith(("app/static/", "static/", "_stcore/", "media/"))
+    return is_page and not ours
 
 
 def is_loopback(host: str) -> bool:

@@ -20,10 +20,12 @@ STATUSES = {
     "closed": "已办结",
     "declined": "不予受理",
 }
+VERDICTS = {"alarm": "越限", "normal": "正常", "not_assessed": "未判定"}
 LEVEL_NOTE = "红橙黄蓝是本系统提示等级，不是应急预警。"
 SMALL_BASE = 20  # below this a percentage mostly shows chance
 FEW = "样本少"
 
+WEEKDAYS = "一二三四五六日"
 NBSP = "\u00a0"
 
 
@@ -101,11 +103,11 @@ def span(first: date, last: date) -> str:
     return f"{full_day(first)}—{full_day(last) if last.year != first.year else day(last)}"
 
 
-def level_tag(level: str) -> str:
-    """A level as HTML: shape and word on its colour."""
+def level_tag(level: str, rule: str = "") -> str:
+    """A level as HTML: shape and word on its colour; `rule` under the pointer."""
     style = LEVELS[level]
     return (
-        f'<span class="level" style="background:{style.colour};color:{style.on_colour}">'
+        f'<span class="level" title="{escape(rule)}" style="background:{style.colour};color:{style.on_colour}">'
         f"{style.shape}{NBSP}{style.word}</span>"
     )
 

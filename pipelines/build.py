@@ -121,6 +121,8 @@ def _resolve_names(connection: duckdb.DuckDBPyConnection, home: Home, as_of: dat
         "select county_name, town_name, community_name, count(*) as n_events from core.event group by all order by all"
     ).pl()
     resolved, provisional = places.resolve(reported_places, reference_places)
+    if reference_places.filter(pl.col("place_level") == "city").is_empty():
+        provisional = provisional.extend(pl.DataFrame([places.WHOLE], schema=provisional.schema, orient="row"))
     _put(connection, "reference_place", reference_places)
     _put(connection, "resolved_place", resolved)
     _put(connection, "provisional_place", provisional)
@@ -252,10 +254,8 @@ def _complete_weeks(connection: duckdb.DuckDBPyConnection, today: date) -> pl.Da
 
 
 def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    row = connection.execute(
-        "select place_code, place_name from place where place_level = 'city' order by 1"
-    ).fetchall()
-    return row[0] if row else ("city", "全部区域")
+    cities = "select place_code, place_name from place where place_level = 'city' order by place_code"
+    return connection.execute(cities).fetchall()[0]
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, today: date) -> None:

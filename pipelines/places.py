@@ -18,7 +18,7 @@ RESOLVED_COLUMNS = {
     "town_code": pl.String,
     "community_code": pl.String,
 }
-LEVEL_ABOVE = {"town": "county", "community": "town"}
+WHOLE = ("city", "全部区域", "city", None)  # stands for the city while the reference names none
 
 
 def resolve(reported: pl.DataFrame, places: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

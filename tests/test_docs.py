@@ -54,4 +54,5 @@ def test_nothing_names_the_machine_it_was_made_on():
         if path.suffix in {".py", ".md", ".toml", ".lock", ".sql", ".yaml", ".csv", ""} and path.is_file():
             text = path.read_text(encoding="utf-8", errors="ignore")
             assert not re.search(r"(?<![\w.])/(?:work|root|home/\w+)/\w", text), name
-            assert "--index-url" not in text and "--find-links" not in text, name
+            if path.suffix == ".lock":
+                assert "://" not in text, name

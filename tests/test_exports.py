@@ -137,6 +137,37 @@ def test_size_and_title_can_be_given():
     assert picture.png(make_trend(), title="甲") != picture.png(make_trend(), title="乙")
 
 
+def test_own_title_is_said_once():
+    """The page's title stands large; the figure's own one below it only where it adds something."""
+    same = picture.png(make_lines(), title="比较 2026年第46周")
+    assert same == picture.png(make_lines(), title="比较 2026年第46周", note="")
+    renamed = make_lines()
+    renamed.update_layout(title_text="<b>另一件事</b>")
+    assert picture.png(renamed, title="比较 2026年第46周") != same
+    untitled = make_lines()
+    untitled.update_layout(title_text="")
+    assert picture.png(untitled, title="比较 2026年第46周") == same
+
+
+def test_long_titles_and_notes_are_kept_whole():
+    words = "全市 · 12345热线 · 房屋渗漏维修与老旧小区改造 2026年10月19日—11月15日 "
+    note = "按登记日期计，基数不足 20 件不算。" * 14
+    one = picture.png(make_trend(), title=words * 2, note=note + "数据版本 7。")
+    other = picture.png(make_trend(), title=words * 2, note=note + "数据版本 8。")
+    assert one != other, "the end of a long note is still there"
+    pixels = imread(io.BytesIO(one))
+    ink = np.abs(pixels[..., :3] - pixels[-3, -3, :3]).max(axis=2) > 0.05
+    assert not ink[:, :40].any() and not ink[:, -12:].any() and not ink[-10:].any()
+
+
+def test_treemap_is_laid_out_anew_for_the_page():
+    figure = make_treemap()
+    assert isinstance(figure, style.Resizable) and figure.redraw
+    wide = figure.redraw(1000, 400)
+    assert wide.to_dict()["layout"]["xaxis"]["range"] == [0, 1000]
+    assert len(wide.to_dict()["data"][0]["x"]) == len(figure.to_dict()["data"][0]["x"])
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -199,6 +230,11 @@ def test_workbook_has_chinese_headers_types_and_notes():
     assert notes["A4"].data_type == "s"
 
 
+def test_tiny_chances_do_not_look_like_zero():
+    data = reopened(workbook.xlsx(pl.DataFrame({"p_value": [3e-17], "expected": [1.5]}), title="x"))["数据"]
+    assert "E+00" in data["A2"].number_format and "E+00" not in data["B2"].number_format
+
+
 def test_workbook_never_holds_a_formula():
     data = reopened(workbook.xlsx(make_frame(), title="x"))["数据"]
     for cell in ("A3", "A4", "A5"):
@@ -226,7 +262,53 @@ def test_csv_is_chinese_and_safe():
     assert csv_text.csv_bytes(make_frame())[:3] == b"\xef\xbb\xbf"
 
 
+def make_codes() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "source": ["hotline", "petition", "新来源"],
+            "status": ["closed", None, "in_progress"],
+            "signal_level": ["orange", "red", "blue"],
+            "place_level": ["town", "city", "county"],
+            "kind": ["excess"] * 3,
+            "satisfaction": ["fairly_satisfied", None, "satisfied"],
+            "part_name": ["hotline"] * 3,
+        }
+    )
+
+
+def test_codes_are_written_in_words():
+    data = reopened(workbook.xlsx(make_codes(), title="x"))["数据"]
+    rows = list(data.iter_rows(values_only=True))
+    assert rows[0][:2] == ("数据来源", "办理状态")
+    assert rows[1][:6] == ("12345热线", "已办结", "橙", "镇街", "超量", "基本满意")
+    assert rows[3][0] == "新来源" and rows[2][1] is None, "an unknown word stays, nothing stays nothing"
+    assert rows[1][6] == "hotline", "only coded columns"
+    lines = csv_text.csv_bytes(make_codes()).decode("utf-8-sig").splitlines()
+    assert lines[1].startswith("12345热线,已办结,橙,镇街,超量,基本满意")
+
+
+def test_status_of_a_week_is_a_verdict():
+    weeks = pl.DataFrame({"status": ["normal", "alarm", "not_assessed", None]})
+    rows = list(reopened(workbook.xlsx(weeks, title="x"))["数据"].iter_rows(values_only=True))
+    assert [row[0] for row in rows[:4]] == ["判定", "正常", "越限", "未判定"]
+    given = csv_text.csv_bytes(weeks, labels={"status": "本周判定"})
+    assert given.decode("utf-8-sig").startswith("本周判定")
+
+
 # ---------------------------------------------------------------- fields
+
+
+def test_every_code_the_pipelines_write_has_a_word():
+    from pipelines.sources import SOURCES, events
+
+    layouts = {name for source in SOURCES.values() for name in source.layouts}
+    assert layouts <= set(fields.words("layout"))
+    assert set(SOURCES) == set(fields.words("source"))
+    assert {*events.HINTS, "wrong_field_count"} <= set(fields.words("rule"))
+    assert fields.words("no_such_column") == {}
+    known = fields.labels()
+    assert set(fields.VERDICTS) <= set(fields.words("status"))
+    assert all(name in known or name == "part_kind" for name in ("status", "layout", "rule", "outcome", "name_kind"))
 
 
 def test_fields_answer_by_name():

@@ -1,5 +1,6 @@
 """Ingest: the ledger adds up, nothing is counted twice, and a failure at any point leaves nothing half-done."""
 
+import errno
 import json
 import os
 import signal
@@ -200,6 +201,37 @@ def test_unknown_status_words_are_noted(empty_home, tmp_path):
     assert "从未见过" in batch["notes"][0]
 
 
+def test_a_file_without_one_usable_row_is_refused_with_its_commonest_reason(empty_home, tmp_path):
+    rows = [order(f"A{n}", at="昨天") for n in range(5)]
+    with pytest.raises(SourceError) as caught:
+        ingest([export(tmp_path / "a.csv", order(""), *rows)], empty_home)
+    message = str(caught.value)
+    assert message.startswith("a.csv，第 3 行「推送时间」列：发现全部 6 行数据都不能入库")
+    assert "5 行" in message and "“昨天”" in message and "2024-01-05" in message
+    assert [len(rows) for rows in contents(empty_home).values()] == [0] * 5
+    assert ingest([export(tmp_path / "b.csv", *rows, order("A9"))], empty_home)[0]["n_loaded"] == 1
+
+
+def test_a_file_with_a_total_alone_has_no_rows(empty_home, tmp_path):
+    with pytest.raises(SourceError, match="没有数据行"):
+        ingest([export(tmp_path / "a.csv", "合计,,,0,,,,,")], empty_home)
+    assert contents(empty_home)["batch"] == []
+
+
+def test_a_file_all_out_of_scope_is_taken_note_of(empty_home, tmp_path):
+    batch = ingest([export(tmp_path / "a.csv", order("A1", status="已作废"))], empty_home)[0]
+    assert (batch["n_loaded"], batch["n_out_of_scope"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("end", "is_noted"), [("", True), ("\n", False)])
+def test_a_short_last_line_without_a_line_break_is_noted(empty_home, tmp_path, end, is_noted):
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([HEADER, order("A1"), "A2,标题,内"]) + end, encoding="utf-8")
+    batch = ingest([path], empty_home)[0]
+    assert (batch["n_loaded"], batch["n_rejected"]) == (1, 1)
+    assert any("可能被截断" in note and "第 3 行" in note for note in batch["notes"]) == is_noted
+
+
 # --- files and folders -------------------------------------------------------------------------------------------
 
 
@@ -232,10 +264,14 @@ def test_a_bad_file_among_good_ones_changes_nothing(empty_home, tmp_path):
     assert contents(empty_home) == before
 
 
-@pytest.mark.parametrize("name", ["没有.csv", "空文件夹"])
-def test_paths_with_nothing_in_them(empty_home, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "says"), [("没有.csv", "路径不存在"), ("空文件夹", "没有可导入的文件"), ("压缩包", "请先解压")]
+)
+def test_paths_with_nothing_in_them(empty_home, tmp_path, name, says):
     (tmp_path / "空文件夹").mkdir()
-    with pytest.raises(SourceError, match=name):
+    (tmp_path / "压缩包").mkdir()
+    (tmp_path / "压缩包" / "a.csv.gz").write_bytes(b"x")
+    with pytest.raises(SourceError, match=f"{name}.*{says}"):
         ingest([tmp_path / name], empty_home)
     assert not empty_home.warehouse.exists()
 
@@ -286,6 +322,51 @@ def test_an_error_while_writing_rolls_the_file_back(empty_home, tmp_path, monkey
         ingest([export(tmp_path / "a.csv", order("A1"))], empty_home)
     monkeypatch.undo()
     assert contents(empty_home) == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.TransactionException("Failed to commit: Could not write file: No space left on device"),
+        duckdb.FatalException("database has been invalidated"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_every_way_of_saying_that_the_disk_is_full_is_one_sentence(empty_home, tmp_path, monkeypatch, error):
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(ingest_module, "_write_batch", full)
+    with pytest.raises(YanpanError, match=r"a\.csv 未导入（磁盘空间.*重新运行同一条命令。$"):
+        ingest([export(tmp_path / "a.csv", order("A1"))], empty_home)
+    monkeypatch.undo()
+    assert ingest([tmp_path / "a.csv"], empty_home)[0]["status"] == "loaded"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit on the size of files is set here as Linux does")
+def test_a_full_disk_leaves_a_warehouse_that_opens(empty_home, tmp_path):
+    """A limit on file sizes stands for the full disk: the log cannot grow beyond it."""
+    small = export(tmp_path / "a.csv", order("A1"))
+    large = export(tmp_path / "b.csv", *[order(f"B{n}", text=f"内容{n * 7919}" * 20) for n in range(9000)])
+    ingest([small], empty_home)
+    before = contents(empty_home)
+    code = """
+import resource, sys
+from pathlib import Path
+from pipelines.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
+sys.exit(main(["ingest", sys.argv[2], "--home", sys.argv[1]]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(empty_home.path), str(large)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "b.csv 未导入" in done.stderr.splitlines()[-1]
+    assert contents(empty_home) == before
+    assert ingest([large], empty_home)[0]["n_loaded"] == 9000
 
 
 def test_another_process_holding_the_warehouse_is_said_plainly(empty_home, tmp_path):

@@ -151,7 +151,9 @@ def test_without_reference_data_places_are_named_as_reported(empty_home):
     load(empty_home, make_events(n=places.PROVISIONAL_MIN_EVENTS))
     build.build(empty_home, today=TODAY)
     names = {row[0] for row in rows(empty_home, "select place_name from place")}
-    assert names == {"云溪区", "和平街道", "柳岸社区"}
+    assert names == {"全部区域", "云溪区", "和平街道", "柳岸社区"}
+    parents = dict(rows(empty_home, "select place_code, parent_code from place"))
+    assert parents["云溪区"] == "city" and parents["city"] is None
 
 
 def test_longest_leading_category_wins():

@@ -178,6 +178,34 @@ POSITIVE = [
     ("address_unit", "锦绣花园2期11栋", "11栋"),
     ("address_unit", "家住解放路12弄5号302室", "302"),
     ("address_unit", "住址：和平街道学府路99号", "99号"),
+    ("wechat", "加V：zhang_san88", "zhang_san88"),
+    ("wechat", "加薇anlan9900", "anlan9900"),
+    ("wechat", "薇❤️：abc12345", "abc12345"),
+    ("wechat", "薇信：abc12345", "abc12345"),
+    ("wechat", "v信abc12345", "abc12345"),
+    ("wechat", "VX abc12345", "abc12345"),
+    ("wechat", "徽信abc12345", "abc12345"),
+    ("qq", "Q号12345678", "12345678"),
+    ("qq", "加q：99001234", "99001234"),
+    ("account", "抖音号：xy12345", "xy12345"),
+    ("account", "快手ID：ab_c9900", "ab_c9900"),
+    ("account", "支付宝账号abc9900", "abc9900"),
+    ("email", "zhangsan at qq.com", "zhangsan"),
+    ("email", "发到zhangsan(at)163.com", "zhangsan"),
+    ("email", "99001234艾特qq点com", "99001234"),
+    ("address_unit", "3-2-501漏水", "3-2-501"),
+    ("address_unit", "东门3-2-501、3-2-502停水", "3-2-502"),
+    ("address_unit", "三栋二单元五零一", "五零一"),
+    ("address_unit", "十二幢三〇二室", "三〇二"),
+    ("address_unit", "五零一室漏水", "五零一"),
+    ("address_unit", "住在兴业街43号", "43号"),
+    ("address_unit", "我住迎宾南路68号", "68号"),
+    ("name", "我是阿强", "阿强"),
+    ("name", "叫我阿珍，谢谢", "阿珍"),
+    ("name", "李伟来电", "李伟"),
+    ("name", "您好，陈建国致电反映", "陈建国"),
+    ("name", "赵强和周敏来电反映", "周敏"),
+    ("name", "联系人赵强和周敏", "周敏"),
 ]
 
 # Must come out exactly as they went in.
@@ -296,6 +324,25 @@ NEGATIVE = [
     "主治医生态度差",
     "小区经理换了",
     "村书记不作为",
+    "何时来电",
+    "小区停电，周边来电了",
+    "温州来电咨询",
+    "马路对面来电",
+    "我是阿坝州人",
+    "我是租户，白天来电",
+    "兴业街43号商铺油烟",
+    "迎宾南路68号门前水管爆裂",
+    "第3-2-501号公告",
+    "图纸编号3-2-501",
+    "标准GB/T 3-2-501",
+    "2024-1-15停水",
+    "比分3-2-1",
+    "抖音直播带货不发货",
+    "抖音号被盗",
+    "V型槽破损",
+    "加V认证收费",
+    "Q号线路口",
+    "三室一厅一卫",
 ]
 
 
@@ -346,6 +393,25 @@ def test_residual_finds_what_was_not_redacted_and_hides_it():
     assert set(found["row"].to_list()) == {1, 2, 4}
     assert not found["excerpt"].str.contains(r"[0-9]{2}").any()
     assert {"digits", "at_sign", "id_card"} <= set(found["kind"].to_list())
+
+
+def test_residual_knows_by_its_own_rules_what_slipped_through_before():
+    slipped = {
+        "加V：zhang_san88": "called_account",
+        "Q号12345678": "called_account",
+        "薇❤️：abc12345": "called_account",
+        "抖音号：xy12345": "called_account",
+        "zhangsan at qq.com": "mail_host",
+        "东门3-2-501漏水": "dashed_room",
+        "三栋二单元五零一": "spelled_room",
+        "住在兴业街43号": "home",
+        "我是阿强": "nick_name",
+        "李伟来电": "calling_name",
+        "姓名：张三": "called_name",
+    }
+    found = residual(pl.Series(list(slipped)))
+    assert dict(zip(found["row"], found["kind"], strict=True)) == dict(enumerate(slipped.values()))
+    assert not found["excerpt"].str.contains("zhang|xy1|abc|12345").any()
 
 
 def test_residual_is_silent_after_redaction():

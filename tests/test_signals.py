@@ -148,3 +148,15 @@ def test_a_place_that_starts_to_report_is_not_an_event(empty_home):
         weekly([20] * 6, county_name="临川县", town_name="石桥镇", community_name=None),
     )
     assert "临川县" not in found["place_name"].to_list() and "石桥镇" not in found["place_name"].to_list()
+
+
+def test_without_reference_data_the_whole_city_still_warns(empty_home):
+    raised = [4, 5, 4, 6, 5, 5] * 10 + [30]
+    frames = [weekly(raised, county_name=f"第{n}区", town_name=None, community_name=None) for n in "一二三四五"]
+    load(empty_home, *frames)
+    build.build(empty_home, today=TODAY)
+    with duckdb.connect(publish.version_file(empty_home, publish.current(empty_home)), read_only=True) as connection:
+        found = connection.sql("from signal order by week_start_on, rank").pl()
+    for week in found.partition_by("week_start_on"):
+        assert week["rank"].to_list() == list(range(1, len(week) + 1))
+    assert not found.filter(pl.col("week_start_on") == date(2026, 11, 9)).is_empty()

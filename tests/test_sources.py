@@ -1,7 +1,10 @@
 """Adapters: sample file in, expected CSV out; and each thing a cell, a header or a file can do to us."""
 
 import codecs
+import gzip
+import io
 import os
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 
@@ -89,6 +92,7 @@ def test_every_layout_has_a_sample_and_maps_to_known_fields():
     assert layouts == {(source, layout) for source, layout, _ in SAMPLES}
     for source, name in layouts:
         layout = SOURCES[source].layouts[name]
+        assert layout["title"]
         assert set(layout["columns"].values()) <= set(FIELDS)
         assert set(layout["required"]) <= set(layout["columns"])
         assert not set(layout["identifying"]) & set(layout["columns"])
@@ -154,7 +158,10 @@ def test_times(said, expected):
         ("云溪区李村街道李村社区", ("云溪区", "李村街道", "李村社区")),
         ("安澜市/云溪区/和平街道", ("云溪区", "和平街道", None)),
         ("某某省安澜市新乡县三乡镇西坞村村委会", ("新乡县", "三乡镇", "西坞村")),
-        ("安澜市和平街道", (None, "和平街道", None)),
+        ("安澜市和平街道", ("安澜市", "和平街道", None)),
+        ("义乌市后宅街道", ("义乌市", "后宅街道", None)),
+        ("某某省义乌市佛堂镇西坞村", ("义乌市", "佛堂镇", "西坞村")),
+        ("金华市义乌市后宅街道", ("义乌市", "后宅街道", None)),
         ("安澜市", (None, None, None)),
         ("云溪区双溪乡上家沟村3组12号", ("云溪区", "双溪乡", "上家沟村")),
         ("云溪区南湖街道幸福新村3号楼", ("云溪区", "南湖街道", None)),
@@ -414,6 +421,13 @@ def test_workbook_misnamed_xls(tmp_path):
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(64)
 
 
+def _zipped(text: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a.csv", text)
+    return content.getvalue()
+
+
 def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     """name → (file, what its message must say)."""
     whole = workbook(folder / "whole.xlsx", [HOTLINE.split(","), ROW.format(n=1).split(",")]).read_bytes()
@@ -427,6 +441,11 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "no_date.csv": (HOTLINE.replace("推送时间,", "").encode(), "推送时间"),
         "other.csv": ("甲,乙,丙\n1,2,3\n".encode(), "甲、乙、丙"),
         "noise.csv": (b"\x80\xff" * 400 + b"\n", "GB18030"),
+        "header_only.csv": (f"{HOTLINE}\n\n".encode(), "没有数据行"),
+        "packed.csv.gz": (gzip.compress(HOTLINE.encode()), "请先解压"),
+        "packed.7z": (b"7z\xbc\xaf\x27\x1c" + bytes(64), "请先解压"),
+        "packed.rar": (b"Rar!\x1a\x07\x00" + bytes(64), "请先解压"),
+        "packed.zip": (_zipped(HOTLINE), "请先解压"),
     }
     files = {}
     for name, (content, says) in contents.items():
@@ -447,6 +466,11 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "no_date.csv",
         "other.csv",
         "noise.csv",
+        "header_only.csv",
+        "packed.csv.gz",
+        "packed.7z",
+        "packed.rar",
+        "packed.zip",
     ],
 )
 def test_strange_files_are_refused_in_one_sentence(tmp_path, name):
@@ -463,7 +487,7 @@ def test_strange_files_are_refused_in_one_sentence(tmp_path, name):
 def test_a_missing_header_names_the_layout_it_resembles(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(HOTLINE.replace("问题分类", "类别") + "\n", encoding="utf-8")
-    with pytest.raises(SourceError, match=r"「问题分类」.*hotline/short"):
+    with pytest.raises(SourceError, match=r"「问题分类」.*12345工单（简表样式）"):
         recognise_file(path)
 
 
@@ -482,3 +506,65 @@ def test_an_unclosed_quote_is_refused_with_a_place(tmp_path, empty_home):
         ingest([path], empty_home)
     with warehouse.connect(empty_home) as connection:
         assert connection.sql("select count(*) from core.event").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_file_cut_inside_a_character_is_refused_with_the_row(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    whole = f"{HOTLINE}\n{ROW.format(n=1)}\n{ROW.format(n=2)}".encode(encoding)
+    path.write_bytes(whole[: whole.rindex("已办结".encode(encoding.replace("-sig", ""))) + 1])
+    with pytest.raises(SourceError, match=r"第 3 行：发现文件不完整"):
+        recognise_file(path)
+    path.write_bytes(whole)  # whole, only without a line break at its end
+    assert len(rows_of(path)) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_file_cut_inside_a_quoted_cell_is_refused_with_the_row(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    whole = "\n".join([HOTLINE, ROW.format(n=1), ROW.format(n=2).replace("内容", '"内\n容，管径5""等"')])
+    path.write_bytes(whole.encode(encoding))
+    assert len(rows_of(path)) == 2
+    path.write_bytes(whole[: whole.rindex("容，")].encode(encoding))
+    with pytest.raises(SourceError, match=r"第 3 行：发现文件不完整.*双引号"):
+        recognise_file(path)
+
+
+def test_a_lone_quote_inside_a_cell_is_no_damage(tmp_path):
+    path = write_hotline(tmp_path / "a.csv", ROW.format(n=1).replace("内容", '管径5"的水管'), ROW.format(n=2))
+    assert len(rows_of(path)) == 2
+
+
+@pytest.mark.parametrize(("first", "second"), [("gb18030", "utf-8"), ("utf-8", "gb18030"), ("utf-8-sig", "gb18030")])
+def test_rows_in_two_encodings_are_refused_with_the_first_other_row(tmp_path, first, second):
+    path = tmp_path / "a.csv"
+    rows = [ROW.format(n=n % 9 + 1) for n in range(50)]
+    head, tail = "\n".join([HOTLINE, *rows[:30]]) + "\n", "\n".join(rows[30:]) + "\n"
+    path.write_bytes(head.encode(first) + tail.encode(second))
+    with pytest.raises(SourceError, match=r"第 32 行：发现编码混杂"):
+        recognise_file(path)
+
+
+def test_utf8_cells_inside_gb18030_rows_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [ROW.format(n=n % 9 + 1).encode("gb18030") for n in range(50)]
+    rows[20:30] = [row.replace("内容".encode("gb18030"), "小区的暖气".encode()) for row in rows[20:30]]
+    path.write_bytes(b"\n".join([HOTLINE.encode("gb18030"), *rows]))
+    with pytest.raises(SourceError, match=r"第 22 行：发现编码混杂"):
+        recognise_file(path)
+
+
+def test_rare_characters_do_not_make_a_gb18030_file_mixed(tmp_path):
+    words = ("洺河路垚鑫苑", "涓滴细流", "联通", "的", "丂丄㐀𠮷")
+    rows = [ROW.format(n=n % 9 + 1).replace("内容", word) for n, word in enumerate(words * 4)]
+    path = write_hotline(tmp_path / "a.csv", *rows, encoding="gb18030")
+    assert reading.inspect(path).encoding == "gb18030"
+    assert len(rows_of(path)) == len(rows)
+
+
+def test_wrong_field_count_names_this_files_header(tmp_path):
+    path = write_hotline(tmp_path / "a.csv", ROW.format(n=1), "A2,只有,三个", "A3,四个,字段,在此")
+    plan = recognise_file(path)
+    wrong = pl.concat([wrong for _, wrong in reading.read(plan.tables[0], list(plan.wanted))])
+    assert wrong["found"].to_list() == ["3 个字段", "4 个字段"]
+    assert wrong["hint"].n_unique() == 1 and "本文件表头有 9 列" in wrong["hint"][0]

@@ -3,14 +3,19 @@
 import json
 import re
 import shutil
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import page, wording
+from app import filters, page, server, wording
+from app.parts import course, week
+from pipelines import build
+from pipelines.config import home as open_home
+from tests import builders
 
 MAIN = str(Path(__file__).resolve().parents[1] / "app" / "main.py")
 VIEWS = {
@@ -30,6 +35,29 @@ def full(demo_home, monkeypatch):
     monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
     monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
     return demo_home
+
+
+@pytest.fixture(scope="session")
+def patchy_home(tmp_path_factory):
+    """Grid items alone, no reference: from a Thursday to a Saturday, with three months missing in spring."""
+    home = open_home(tmp_path_factory.mktemp("缺口 patchy"))
+    days = [date(2018, 2, 8) + timedelta(days=n) for n in range(297)]
+    registered = [
+        {"registered_at": datetime.combine(day, time(9)), "community_name": f"{'东西'[day.day % 2]}滩社区"}
+        for day in days
+        if not date(2018, 3, 5) <= day < date(2018, 6, 4)
+    ]
+    same = {"source": "grid", "county_name": "北屿区", "town_name": "长滩街道", "category_raw": "市容环卫>无照经营"}
+    builders.load(home, builders.make_events(*registered, n=3, **same))
+    build.build(home, today=date(2018, 12, 10))
+    return home
+
+
+@pytest.fixture
+def patchy(patchy_home, monkeypatch):
+    monkeypatch.setenv("YANPAN_HOME", str(patchy_home.path))
+    monkeypatch.setattr(page, "today", lambda: date(2018, 12, 10))
+    return patchy_home
 
 
 def copied(home, folder: Path, *changes: str) -> Path:
@@ -52,6 +80,19 @@ def opened(view: str, **query_params: str) -> AppTest:
     for name, value in query_params.items():
         at.query_params[name] = value
     return at.run()
+
+
+def opened_at(view: str, **query_params: str) -> AppTest:
+    """Straight from a link: nothing else is in the address."""
+    at = AppTest.from_file(MAIN, default_timeout=60).run()
+    at.query_params.clear()
+    for name, value in query_params.items():
+        at.query_params[name] = value
+    return at.switch_page(f"views/{view}.py").run()
+
+
+def links(at: AppTest) -> list:
+    return [element.proto for element in at.get("page_link")]
 
 
 def said(at: AppTest) -> str:
@@ -172,7 +213,228 @@ def test_without_a_boundary_the_table_stands_in(full, tmp_path, monkeypatch):
     at = opened("hotspots")
     assert not at.exception
     assert not at.get("deck_gl_json_chart")
-    assert "没有边界" in said(at) and len(at.dataframe[0].value)
+    assert "1 个县区没有边界" in said(at) and "用表格代替地图" in said(at) and "在图上" not in said(at)
+    assert len(at.dataframe[0].value)
+
+
+def test_a_place_outside_the_reference_is_listed_beside_the_map(full, tmp_path, monkeypatch):
+    gone = "(select min(place_code) from place where place_level = 'county')"
+    changes = (
+        f"delete from boundary where place_code = {gone}",
+        f"update place set is_provisional = true where place_code = {gone}",
+    )
+    monkeypatch.setenv("YANPAN_HOME", str(copied(full, tmp_path, *changes)))
+    at = opened("hotspots")
+    assert not at.exception
+    assert at.get("deck_gl_json_chart")
+    assert "1 个县区没有边界" in said(at) and "不在图上，列在表里" in said(at) and "全部在图上" not in said(at)
+    assert len(at.dataframe[0].value) == sql(full, "select count(*) from place where place_level = 'county'")[0][0]
+
+
+def test_a_county_the_source_does_not_cover_is_unknown_and_not_zero(full, tmp_path, monkeypatch):
+    county = "(select min(place_code) from place where place_level = 'county')"
+    changes = (f"delete from weekly_counts where county_code = {county} and source = 'petition'",)
+    monkeypatch.setenv("YANPAN_HOME", str(copied(full, tmp_path, *changes)))
+    counts = opened("hotspots", source="petition", weeks="52").dataframe[0].value
+    assert counts["n_events"].isna().sum() == 1 and not (counts["n_events"] == 0).any()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"level": "town"},
+        {"place": "北屿区"},
+        {"place": "北屿区", "level": "community"},
+        {"place": "北屿区/长滩街道"},
+        {"place": "没有这里"},
+    ],
+)
+def test_without_reference_every_level_is_a_table(patchy, params):
+    at = opened("hotspots", **params)
+    assert not at.exception
+    assert not at.get("deck_gl_json_chart") and len(at.dataframe[0].value)
+    assert "边界，用表格代替地图" in said(at) and "在图上" not in said(at)
+
+
+def test_a_place_with_nothing_inside_shows_its_items(patchy):
+    at = opened("hotspots", place="北屿区/长滩街道/东滩社区", weeks="1")
+    assert not at.exception
+    (n,) = sql(
+        patchy,
+        "select count(*) from event where community_code like '%东滩社区' and registered_on between '2018-11-19' and '2018-11-25'",
+    )[0]
+    assert at.metric[0].value == f"{n} 件"
+    assert at.metric[0].delta == "较上期 样本少" and "上期 12 件" in at.metric[0].help
+    assert sum(element.proto.body.count('<article class="item">') for element in at.get("html")) == n
+    (link,) = [link for link in links(at) if "高频事项" in link.label]
+    for part in ("week=2018-W47", "weeks=1", "community="):
+        assert part in link.query_string
+
+
+def test_issues_of_one_community(patchy):
+    (issue,) = sql(patchy, "select min(issue_code) from event")[0]
+    where = {"county": "北屿区", "town": "北屿区/长滩街道", "community": "北屿区/长滩街道/东滩社区"}
+    at = opened("issues", issue=issue, weeks="1", **where)
+    assert not at.exception
+    assert "东滩社区" in said(at) and "西滩社区" not in said(at)
+
+
+@pytest.mark.parametrize("grain", ["week", "month", "day"])
+def test_periods_begin_on_mondays_and_firsts(patchy, grain):
+    at = opened("trends", grain=grain, span="52")
+    assert not at.exception
+    periods = pl.from_pandas(at.dataframe[0].value).sort("period_start_on")
+    starts = periods["period_start_on"].to_list()
+    (n_events,) = sql(patchy, "select count(*) from event")[0]
+    assert periods["n_events"].sum() == n_events
+    assert all(start.day == 1 for start in starts) or grain != "month"
+    assert all(start.weekday() == 0 for start in starts) or grain != "week"
+    if grain != "day":
+        assert periods["is_incomplete"].to_list() == [True] + [False] * (len(starts) - 2) + [True]
+    unknown = periods.filter(pl.col("n_events").is_null())["period_start_on"]
+    assert len(unknown) and all(date(2018, 3, 5) <= day < date(2018, 6, 4) for day in unknown.cast(pl.Date))
+    assert not (periods["n_events"] == 0).any()
+
+
+def test_weeks_after_the_last_full_one_are_incomplete(patchy, tmp_path, monkeypatch):
+    home = copied(patchy, tmp_path, "update meta set value = '2018-11-12' where key = 'last_full_week'")
+    monkeypatch.setenv("YANPAN_HOME", str(home))
+    at = opened("trends")
+    periods = pl.from_pandas(at.dataframe[0].value).sort("period_start_on")
+    last = periods.filter(~pl.col("is_incomplete"))["period_start_on"].cast(pl.Date).max()
+    assert last == date(2018, 11, 12)
+    assert "2018-W47" not in at.selectbox(key="week").options
+
+
+def test_a_span_is_named(full):
+    labels = [metric.label for metric in opened("trends").metric]
+    assert "合计较去年同期（整段 52 个整周）" in labels
+
+
+@pytest.mark.parametrize("view", ["weekly", "early_warnings"])
+def test_a_week_without_verdicts_is_not_a_quiet_week(patchy, view):
+    (judged_from,) = sql(patchy, "select value from meta where key = 'judged_from'")[0]
+    at = opened(view, week="2018-W08")
+    assert not at.exception
+    since = wording.full_day(date.fromisoformat(judged_from))
+    assert f"这一周没有判定（从 {since} 那一周起才有判定）" in said(at)
+    assert "没有超出" not in said(at) and "没有预警" not in said(at)
+
+
+def test_only_weeks_with_items_can_be_picked(patchy):
+    at = opened("weekly")
+    codes = [filters.wording.week_code(monday) for (monday,) in sql(patchy, "select distinct week_start_on from event join calendar on day_on = registered_on order by 1")]  # fmt: skip
+    shown = at.selectbox(key="week").options
+    assert len(shown) == len(codes) - 2  # the first and the last are not whole
+    assert not any("第14周" in week for week in shown)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("2018-W14", "2018年第14周（4月2日—4月8日）没有入库的事项"),
+        ("2018-W50", "还没有收满"),
+        ("nonsense", "无法识别"),
+        ("2018-W99", "无法识别"),
+    ],
+)
+@pytest.mark.parametrize("view", ["weekly", "hotspots", "trends", "issues", "early_warnings"])
+def test_another_week_is_never_shown_silently(patchy, view, asked, words):
+    at = opened(view, week=asked)
+    assert not at.exception
+    assert words in said(at)
+    assert at.selectbox(key="week").value is None and not at.metric and not at.dataframe
+    at.selectbox(key="week").set_value("2018-W46").run()
+    assert at.query_params["week"] in ("2018-W46", ["2018-W46"]) and words not in said(at)
+
+
+def test_a_week_after_a_gap_has_nothing_to_be_compared_with(patchy):
+    deltas = {metric.label: metric.delta for metric in opened("weekly", week="2018-W23").metric}
+    assert deltas == {"诉求总量": "环比 无可比数据", "网格": "环比 无可比数据"}
+
+
+def test_a_period_that_reaches_before_the_data_says_so(patchy):
+    assert "选定的 52 周里，有数据的整周是 28 周" in said(opened("issues", weeks="52"))
+
+
+def test_the_week_is_always_in_the_url_and_in_links(full):
+    at = opened("weekly")
+    assert at.query_params["week"] in ("2026-W46", ["2026-W46"])
+    assert links(at) and all("week=2026-W" in link.query_string for link in links(at))
+
+
+def test_figures_nobody_gave_are_left_out(patchy):
+    at = opened("weekly")
+    assert {metric.label for metric in at.metric} == {"诉求总量", "网格"}
+    assert "本库没有这些数据：信访、12345热线" in said(at)
+    assert "共 0 条" not in said(at)
+
+
+def test_holiday_weeks_are_not_compared_by_workday():
+    def figures(n_workdays: int) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "week_start_on": [date(2026, 9, 28), date(2026, 10, 5)],
+                "n_workdays": [n_workdays, 5],
+                "n_events": [900, 600],
+                "n_on_workdays": [300, 500],
+            }
+        )
+
+    assert week.workday_sentence(figures(2), date(2026, 10, 5)) == "节假日周，不作工作日比较。"
+    said = week.workday_sentence(figures(3), date(2026, 10, 5))
+    assert "本周 5 个工作日，日均 100.0 件" in said and "上周 3 个，日均 100.0 件，环比 ±0.0%" in said
+
+
+def test_rising_issues_are_above_their_bound_largest_excess_first(full):
+    rows = sql(
+        full,
+        "select issue_name from weekly_detection join issue using (issue_code) where place_level = 'city' "
+        "and week_start_on = '2026-11-09' and observed > upper_bound and observed >= 5 order by observed - expected desc limit 6",
+    )
+    body = said(opened("weekly")).split("上升最快的事项")[1]
+    if not rows:
+        assert "正常范围" in body
+    at = [body.index(name) for (name,) in rows]
+    assert at == sorted(at)
+
+
+def test_the_rule_behind_the_levels_is_said(full):
+    (rule,) = sql(full, "select value from meta where key = 'level_rule'")[0]
+    assert wording.escape(rule) in said(opened("early_warnings"))
+
+
+def test_filters_go_along_by_the_menu(full):
+    at = opened("trends", source="grid", county="990101")
+    for name in ("source", "county", "week"):  # the menu leads to a bare address
+        at.query_params.pop(name, None)
+    at.switch_page("views/issues.py").run()
+    assert at.selectbox(key="source").value == "grid" and at.selectbox(key="county").value == "990101"
+    assert at.query_params["source"] in ("grid", ["grid"])
+
+
+def test_no_town_without_a_county(full):
+    town = opened("trends").selectbox(key="town")
+    assert town.disabled and town.options == ["先选县区"]
+
+
+def test_the_hint_on_the_page_is_not_in_the_export(full):
+    at = opened("trends")
+    notes = [element.proto.body for element in at.get("html") if "按登记日期计" in element.proto.body]
+    assert "选定一个事项" in said(at) and not any("选定一个事项" in note for note in notes)
+
+
+def test_a_month_without_data_is_unknown():
+    series = pl.DataFrame({"period_start_on": [date(2026, 3, 1), date(2026, 4, 1)], "n_events": [0, 0]})
+    covered = pl.DataFrame({"week_start_on": [date(2026, 3, 30)]})
+    assert course.with_unknown(series, "month", covered)["n_events"].to_list() == [0, 0]
+    assert course.with_unknown(series, "month", covered.clear())["n_events"].to_list() == [None, None]
+
+
+def test_the_server_knows_every_page():
+    paths = re.findall(r'url_path="(\w+)"', Path(MAIN).read_text(encoding="utf-8"))
+    assert tuple(paths) == server.PAGES and server.LOST == page.LOST
 
 
 def test_expected_band_where_one_issue_is_chosen(full):
@@ -190,6 +452,15 @@ def test_one_warning_by_url(full):
     assert not at.exception
     assert wording.escape(sentence) in said(at)
     assert wording.LEVEL_NOTE in said(at)
+
+
+def test_a_link_to_an_older_warning_leads_to_its_week(full):
+    rows = sql(full, "select signal_id, max(week_start_on) from signal group by 1 order by 2, 1 limit 1")
+    if not rows:
+        pytest.skip("演示数据里没有预警")
+    at = opened_at("early_warnings", signal=rows[0][0])
+    assert at.selectbox(key="week").value == wording.week_code(rows[0][1])
+    assert f"预警编号 {rows[0][0]}" in said(at)
 
 
 def test_a_warning_that_is_gone_is_said(full):

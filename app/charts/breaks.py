@@ -8,6 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.palette import DIVERGING, NO_VALUE, SEQUENTIAL, UNCHANGED
+from app.wording import SMALL_BASE
+
+NEUTRAL_SHARE = 0.1
+"""Up to ±10 % counts as unchanged, on maps and in treemaps alike."""
+NO_DATA = "无数据"
+NOT_COMPARED = f"基数不足 {SMALL_BASE} 件，不算"
+NOTHING_COMPARED = f"上期无数据或基数不足 {SMALL_BASE} 件，不算"
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class Classes:
     colours: tuple[str, ...]
     labels: tuple[str, ...]
     """What the legend says, one a class."""
+    null_label: str = ""
+    """What the legend says of places without a value; empty when all have one."""
 
     def index(self, value: float) -> int:
         return bisect_right(self.edges, value)
@@ -31,7 +40,7 @@ class Classes:
         return NO_VALUE if value is None else self.colours[self.index(value)]
 
     def label(self, value: float | None) -> str:
-        return "无数据" if value is None else self.labels[self.index(value)]
+        return self.null_label or NO_DATA if value is None else self.labels[self.index(value)]
 
 
 def sequential_classes(values: Sequence[float | None], *, n: int = 5, whole: bool = True) -> Classes:
@@ -46,7 +55,7 @@ def sequential_classes(values: Sequence[float | None], *, n: int = 5, whole: boo
     """
     known = np.array([value for value in values if value is not None], dtype=float)
     if known.size == 0:
-        return Classes((), (SEQUENTIAL[3],), ("无数据",))
+        return Classes((), (NO_VALUE,), (NO_DATA,))
     has_zero = bool((known == 0).any())
     positive = known[known > 0]
     edges: list[float] = []
@@ -59,28 +68,29 @@ def sequential_classes(values: Sequence[float | None], *, n: int = 5, whole: boo
             below = edges[-1] if edges else float(positive.min())
             if below < cut <= positive.max():
                 edges.append(cut)
-    return Classes(tuple(edges), _sequential_colours(len(edges) + 1, has_zero), _labels(edges, known, whole))
+    null_label = NO_DATA if len(known) < len(values) else ""
+    return Classes(
+        tuple(edges), _sequential_colours(len(edges) + 1, has_zero), _labels(edges, known, whole), null_label
+    )
 
 
-def change_classes(values: Sequence[float | None], *, step: float | None = None) -> Classes:
+def change_classes(values: Sequence[float | None], *, step: float = NEUTRAL_SHARE) -> Classes:
     """Falling → rising around zero: seven classes of a share (0.25 = +25 %), mirrored, the middle one neutral.
 
-    step: half-width of the neutral class; the next edges are 2.5 and 5 times as far. Without it, chosen from
-    0.05, 0.1, 0.2 by the middle size of the changes.
+    step: half-width of the neutral class; the next edges are 2.5 and 5 times as far. The classes do not depend on
+    the values, so that a colour means the same on every map and treemap; None means the base was too small.
 
-    >>> change_classes([], step=0.1).labels[3]
-    '±10% 以内'
+    >>> change_classes([0.3, None]).labels[3], change_classes([0.3, None]).null_label
+    ('±10% 以内', '基数不足 20 件，不算')
     """
-    if step is None:
-        sizes = [abs(value) for value in values if value is not None and math.isfinite(value)]
-        middle = float(np.median(sizes)) if sizes else 0.1
-        step = next((s for s in (0.05, 0.1) if middle <= 2.5 * s), 0.2)
     near, far = step * 2.5, step * 5
     edges = (-far, -near, -step, step, near, far)
     falls = [f"降 {far:.0%} 以上", f"降 {near:.0%}–{far:.0%}", f"降 {step:.0%}–{near:.0%}"]
     rises = [f"升 {step:.0%}–{near:.0%}", f"升 {near:.0%}–{far:.0%}", f"升 {far:.0%} 及以上"]
     colours = (DIVERGING[0], DIVERGING[2], DIVERGING[3], UNCHANGED, DIVERGING[6], DIVERGING[7], DIVERGING[9])
-    return Classes(edges, colours, (*falls, f"±{step:.0%} 以内", *rises))
+    n_unknown = sum(value is None for value in values)
+    null_label = "" if not n_unknown else NOTHING_COMPARED if n_unknown == len(values) else NOT_COMPARED
+    return Classes(edges, colours, (*falls, f"±{step:.0%} 以内", *rises), null_label)
 
 
 def _round_edge(value: float, whole: bool) -> float:

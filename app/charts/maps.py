@@ -23,12 +23,16 @@ import polars as pl
 import shapely
 
 from app.charts import style
-from app.charts.breaks import Classes
+from app.charts.breaks import NO_DATA, Classes
 from app.palette import INK, MUTED, NO_VALUE, PAPER
 
 METRES_PER_DEGREE = 111_320
 DECK_FONT = "Yanpan Sans SC, Noto Sans SC, Source Han Sans SC, Microsoft YaHei, sans-serif"
 LABEL_SIZE = 13
+HEAD_EM = 10.5
+DECK_BYTES = 140_000
+LOCATOR_BYTES = 60_000
+"""A drawn map is a few hundred pixels wide; finer borders only cost time."""
 TOLERANCES = (0.0001, 0.0002, 0.0004, 0.0007, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.008)
 """Degrees; 0.001 is about 100 m."""
 
@@ -182,29 +186,40 @@ def locator_map(
 
     measure_label: what the legend is headed with, unit included (「近四周件数（件）」). selected: a place_code with
     a heavier outline. Labels are given to the places with the largest values first and left out where they
-    would overlap. Legend and north arrow stand at the left of the map, the scale bar below it.
+    would overlap. Legend and north arrow stand at the left of the map, the scale bar in its south-west corner.
+    Without a title no room is left above the map.
     """
     rows = _drawable(places, geometry)
     if not rows:
         return style.empty(title, height=height)
     codes = [row["place_code"] for row in rows]
-    shapes = dict(zip(codes, _shapes(tuple(geometry[code] for code in codes), 120_000), strict=True))
+    shapes = dict(zip(codes, _shapes(tuple(geometry[code] for code in codes), LOCATOR_BYTES), strict=True))
     west, south, east, north = shapely.total_bounds(shapely.from_geojson(list(shapes.values())))
     squeeze = math.cos(math.radians((south + north) / 2))
-    left = max(style.text_width(measure_label, style.SMALL_SIZE), style.text_width_of(classes.labels) + 26) + 30
-    figure = style.paper_figure(title, height=height, left=left, right=30, bottom=34)
-    figure.update_layout(margin={"t": 44})
+    entries = _legend_entries(classes, has_null=any(row["value"] is None for row in rows))
+    texts = [text for _, text in entries]
+    head = "<br>".join(style.plain(line) for line in style.folded(measure_label, HEAD_EM))
+    left = max(style.text_width(head), style.text_width_of(texts, style.TEXT_SIZE) + 26) + 18
+    figure = style.paper_figure(title, height=height, left=left, right=12, bottom=22)
+    top = 44 if title else 8
+    figure.update_layout(margin={"t": top})
     figure.update_xaxes(range=[west, east], constrain="domain", constraintoward="left")
-    figure.update_yaxes(range=[south, north], scaleanchor="x", scaleratio=1 / squeeze, constrain="domain")
+    figure.update_yaxes(
+        range=[south, north],
+        scaleanchor="x",
+        scaleratio=1 / squeeze,
+        constrain="domain",
+        constraintoward="top",
+    )
     for k, colour in enumerate(classes.colours):
         _add_polygons(figure, [shapes[r["place_code"]] for r in rows if _class_of(r, classes) == k], colour)
     _add_polygons(figure, [shapes[row["place_code"]] for row in rows if row["value"] is None], NO_VALUE)
     if selected in shapes:
         _add_polygons(figure, [shapes[selected]], "rgba(0,0,0,0)", outline=INK, width=2.4)
     _add_hover_points(figure, rows, measure_label)
-    per_degree = min((height - 78) / (north - south), 560 * squeeze / ((east - west) * squeeze) / squeeze)
+    per_degree = min((height - top - 22) / (north - south), 560 / ((east - west) * squeeze))
     _add_map_labels(figure, rows, max_labels, per_degree * squeeze, per_degree)
-    _add_legend(figure, classes, measure_label, has_null=any(row["value"] is None for row in rows))
+    _add_legend(figure, entries, head)
     _add_scale_bar(figure, west, south, east, squeeze)
     return figure
 
@@ -258,7 +273,7 @@ def _add_map_labels(
     figure: go.Figure, rows: Sequence[Mapping[str, Any]], max_labels: int, per_lon: float, per_lat: float
 ) -> None:
     """Names at the middle of places, largest value first, none over another."""
-    size = 12
+    size = LABEL_SIZE
     spoken = _uncrowded(rows, per_lon, per_lat, size)[:max_labels]
     figure.add_scatter(
         x=[row["lon"] for row, _ in spoken],
@@ -273,24 +288,43 @@ def _add_map_labels(
 
 
 def _halo() -> str:
-    return ",".join(f"{dx}px {dy}px 1px {PAPER}" for dx in (-1, 0, 1) for dy in (-1, 0, 1) if dx or dy)
+    return ",".join(f"{dx}px {dy}px 2px {PAPER}" for dx in (-1.5, 0, 1.5) for dy in (-1.5, 0, 1.5) if dx or dy)
 
 
-def _add_legend(figure: go.Figure, classes: Classes, measure_label: str, *, has_null: bool) -> None:
-    entries = [(colour, text) for colour, text in zip(classes.colours, classes.labels, strict=True)][::-1]
-    if has_null:
-        entries.append((NO_VALUE, "无数据"))
+def _legend_entries(classes: Classes, *, has_null: bool) -> list[tuple[str, str]]:
+    """(colour, text), lowest class first; no value at the bottom, folded where it is long."""
+    entries = list(zip(classes.colours, classes.labels, strict=True))
+    if not has_null:
+        return entries
+    return [(NO_VALUE, (classes.null_label or NO_DATA).replace("，", "，<br>")), *entries]
+
+
+def _add_legend(figure: go.Figure, entries: Sequence[tuple[str, str]], head: str) -> None:
     here: dict[str, Any] = {"x": 0, "xref": "paper", "y": 0, "yref": "paper"}
-    left = -float(style.layout_of(figure).margin.l)
-    for k, (colour, text) in enumerate(reversed(entries)):
-        style.say(figure, "■", **here, xshift=left, yshift=14 + 22 * k, colour=colour, size=20)
-        style.say(figure, style.plain(text), **here, xshift=left + 25, yshift=12 + 22 * k, colour=INK)
-    style.say(figure, style.plain(measure_label), **here, xshift=left, yshift=18 + 22 * len(entries), colour=MUTED)
-    style.say(figure, "北<br>▲", x=0, y=1, xref="paper", yref="paper", xshift=left, yanchor="top", align="center")
+    left, up = -float(style.layout_of(figure).margin.l), 2.0
+    words = []
+    for colour, text in entries:
+        up += 18 * text.count("<br>")
+        words.append(style.said("■", **here, xshift=left, yshift=up + 12, colour=colour, size=22))
+        words.append(
+            style.said(
+                text.replace("&", "&amp;"),
+                **{**here, "yanchor": "top"},
+                xshift=left + 26,
+                yshift=up + 20,
+                colour=INK,
+                size=style.TEXT_SIZE,
+            )
+        )
+        up += 24
+    words.append(style.said(head, **{**here, "yanchor": "bottom"}, xshift=left, yshift=up + 4))
+    north: dict[str, Any] = {"x": 0, "y": 1, "xref": "paper", "yref": "paper", "yanchor": "top"}
+    words.append(style.said("北<br>▲", **north, xshift=left, align="center"))
+    style.say_all(figure, words)
 
 
 def _add_scale_bar(figure: go.Figure, west: float, south: float, east: float, squeeze: float) -> None:
-    """A bar of a round length, about a quarter of the map, below its south-west corner."""
+    """A bar of a round length, about a quarter of the map, at its south-west corner."""
     across = (east - west) * squeeze * METRES_PER_DEGREE / 1000
     length = max((k for k in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if k <= across / 4), default=0.1)
     degrees = length * 1000 / METRES_PER_DEGREE / squeeze
@@ -327,12 +361,11 @@ def hotspot_deck(
     the rest. outline: boundaries of the parent level, drawn as heavier lines. view: default fit_view of the
     geometry for 760 × 560 pixels; pass fit_view(…, width, height) for another size. labels: names that do not
     overlap at that view, largest value first. No base map and no request leaves the page. max_bytes: shapes are
-    simplified (shared borders stay shared) until the JSON fits; default 230 kB, for communities (12-digit codes)
-    140 kB.
+    simplified (shared borders stay shared) until the JSON fits; default DECK_BYTES.
     """
     rows = _drawable(places, geometry)
     texts = tuple(geometry[row["place_code"]] for row in rows)
-    budget = max_bytes or _default_budget(rows)
+    budget = max_bytes or DECK_BYTES
     share = 0.2 if outline else 0.0
     room = max(20_000, budget - 2_000 - 260 * len(rows))
     shapes = _shapes(texts, int(room * (1 - share)))
@@ -351,10 +384,6 @@ def hotspot_deck(
         f'"views":[{{"@@type":"MapView","controller":true}}],"layers":[{",".join(layers)}]}}'
     )
     return FastDeck(text, _tooltip(measure_label))
-
-
-def _default_budget(rows: Sequence[Mapping[str, Any]]) -> int:
-    return 140_000 if any(len(row["place_code"]) >= 12 for row in rows) else 230_000
 
 
 def _rgb(colour: str, alpha: int = 255) -> list[int]:
@@ -434,9 +463,16 @@ def _tooltip(measure_label: str) -> dict[str, Any]:
 def class_legend(classes: Classes, *, measure_label: str, n_by_class: Sequence[int] | None = None) -> str:
     """The legend of a deck map as one line of HTML (deck.gl has none): swatch, label and, if given, how many."""
     entries = []
-    for k, (colour, text) in enumerate(zip(classes.colours, classes.labels, strict=True)):
-        many = f"<span style='color:{MUTED}'>（{n_by_class[k]} 个）</span>" if n_by_class else ""
-        swatch = f"<span style='background:{colour};border:1px solid #B3B7B9;display:inline-block;width:1.4em;height:.8em'></span>"
+    counted = [*(n_by_class or ()), None]
+    known = [*zip(classes.colours, classes.labels, strict=True)]
+    for k, (colour, text) in enumerate([*known, (NO_VALUE, classes.null_label)] if classes.null_label else known):
+        many = (
+            f"<span style='color:{MUTED}'>（{counted[k]} 个）</span>" if n_by_class and counted[k] is not None else ""
+        )
+        swatch = (
+            f"<span style='background:{colour};border:1px solid #B3B7B9;"
+            "display:inline-block;width:1.4em;height:.8em'></span>"
+        )
         entries.append(f"<span style='white-space:nowrap;margin-right:1.1em'>{swatch} {html.escape(text)}{many}</span>")
     head = f"<span style='color:{MUTED};margin-right:1.1em'>{html.escape(measure_label)}</span>"
     return f"<div style='font-size:.9rem;line-height:1.9'>{head}{''.join(entries)}</div>"

@@ -1,20 +1,31 @@
 """Which are the largest? ranking (bars), pareto (bars and cumulative share), treemap (all of them at once)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
+import squarify
 
 from app.charts import style
-from app.charts.breaks import change_classes
+from app.charts.breaks import Classes, change_classes
 from app.palette import ACCENT, DIVERGING, FAINT, INK, MUTED, NO_VALUE, PAPER, RULE
 
-ROW_HEIGHT, TIGHT_ROW_HEIGHT = 30, 25
-"""Pixels a row; tight from 14 rows on."""
-NAME_EM = 13.0
-GROUP_HEAD = 24
-ROOT = "全部"
+ROW_HEIGHT, TIGHT_ROW_HEIGHT, TALL_ROW_HEIGHT = 30, 25, 42
+"""Pixels a row; tight from 14 rows on, tall where a name takes two lines."""
+NAME_EM = 15.0
+BARS_TO, SHARE_FROM, SHARE_TO = 0.54, 0.6, 0.99
+"""Pareto: which part of the width the bars have, and which part the cumulative share."""
+CUMULATED, CUMULATED_TEXT = "#C4622D", "#9A4A20"
+GROUP_HEAD = 22
+TEXT_SHIFT = 3
+"""Pixels from the corner of a tile; plotly sets text hard against it."""
+SMALL_GROUP = 0.015
+TILE_SIZES, HEAD_SIZES = (14, 13, 12, 11), (13, 12, 11)
+BOLDER = 1.04
+TREE_WIDTH = 540
+"""Pixels; half a page of 1280. On a wider screen the tiles are wider, the words the same."""
 RISING, FALLING = DIVERGING[9], DIVERGING[0]
 
 
@@ -39,55 +50,48 @@ def ranking(
     notes = [style.plain(row.get("note") or "") for row in rows]
     note_width = style.text_width_of(notes) + 16 if has_note else 0
     change_width = max(62.0, style.text_width(change_label, style.SMALL_SIZE) + 8) if has_change else 0
-    figure = _row_figure(title, [str(row["label"]) for row in rows], right=14 + change_width + note_width)
+    names = [str(row["label"]) for row in rows]
+    figure, said = _row_figure(title, names, right=14 + change_width + note_width)
     values = [float(row["value"] or 0) for row in rows]
     _show_bar_scale(figure, values)
     colours = [ACCENT if emphasis in (None, row["label"]) else FAINT for row in rows]
     _add_bars(figure, values, [style.number(row["value"]) for row in rows], colours, _hovers(rows, unit))
+    at_right: dict[str, Any] = {"x": 1, "xref": "paper", "xanchor": "right", "xshift": change_width, "align": "right"}
     for k, row in enumerate(rows):
         if has_change:
             share = row["change"]
-            said, colour = style.signed_per_cent(share), _change_colour(share)
-            _at_right(figure, said, y=k, shift=change_width, colour=colour)
+            said.append(style.said(style.signed_per_cent(share), **at_right, y=k, colour=_change_colour(share)))
         if notes[k]:
-            style.say(figure, notes[k], x=1, y=k, xref="paper", xshift=change_width + 16)
+            said.append(style.said(notes[k], x=1, y=k, xref="paper", xshift=change_width + 16))
     if has_change:
-        style.say(
-            figure,
-            style.plain(change_label),
-            x=1,
-            y=1,
-            xref="paper",
-            yref="paper",
-            xanchor="right",
-            yanchor="bottom",
-            xshift=change_width,
-            align="right",
-        )
+        said.append(style.said(style.plain(change_label), **at_right, y=1, yref="paper", yanchor="bottom"))
+    style.say_all(figure, said)
     style.subtitle(figure, f"单位：{unit}")
     return figure
 
 
-def _row_figure(title: str, names: Sequence[str], *, right: float, middle: float = 0) -> go.Figure:
-    """A figure with one line of text a row, first row on top, and `middle` pixels between name and bar."""
-    shown = [style.plain(style.shorten(name, NAME_EM)) for name in names]
-    left = max(style.text_width(text) for text in shown) + 14 + middle
-    height = 72 + (ROW_HEIGHT if len(names) < 14 else TIGHT_ROW_HEIGHT) * len(names)
-    figure = style.paper_figure(title, height=height, left=left, right=right, bottom=10)
+def _row_figure(
+    title: str, names: Sequence[str], *, right: float, middle: float = 0, n_lines: int = 2
+) -> tuple[go.Figure, list[dict[str, Any]]]:
+    """A figure with one name a row, first row on top, `middle` pixels between name and bar; and the names to say."""
+    shown = [_row_name(name, n_lines) for name in names]
+    left = style.text_width_of(shown, style.TEXT_SIZE) + 14 + middle
+    is_tall = any("<br>" in text for text in shown)
+    row_height = TALL_ROW_HEIGHT if is_tall else ROW_HEIGHT if len(names) < 14 else TIGHT_ROW_HEIGHT
+    figure = style.paper_figure(title, height=72 + row_height * len(names), left=left, right=right, bottom=10)
     figure.update_yaxes(range=[len(names) - 0.5, -0.5])
-    for k, text in enumerate(shown):
-        style.say(
-            figure,
-            text,
-            x=0,
-            y=k,
-            xref="paper",
-            xanchor="left",
-            xshift=-left,
-            colour=INK,
-            size=style.TEXT_SIZE,
-        )
-    return figure
+    place: dict[str, Any] = {"x": 0, "xref": "paper", "xanchor": "left", "xshift": -left}
+    return figure, [
+        style.said(text, **place, y=k, colour=INK, size=style.TEXT_SIZE - ("<br>" in text))
+        for k, text in enumerate(shown)
+    ]
+
+
+def _row_name(name: str, n_lines: int) -> str:
+    """The name on one line, or folded once; only what does not fit then is cut with …."""
+    if style.em_width(name) <= NAME_EM or n_lines == 1:
+        return style.plain(style.shorten(name, NAME_EM))
+    return "<br>".join(style.plain(style.shorten(line, NAME_EM)) for line in style.folded(name, NAME_EM))
 
 
 def _show_bar_scale(figure: go.Figure, values: Sequence[float]) -> None:
@@ -124,10 +128,6 @@ def _hovers(rows: Sequence[dict[str, Any]], unit: str) -> list[str]:
     return [f"<b>{style.plain(row['label'])}</b><br>{style.number(row['value'])} {unit}" for row in rows]
 
 
-def _at_right(figure: go.Figure, text: str, *, y: float, shift: float, colour: str) -> None:
-    style.say(figure, text, x=1, y=y, xref="paper", xanchor="right", xshift=shift, colour=colour, align="right")
-
-
 def _change_colour(share: float | None) -> str:
     if share is None or abs(share) < 0.005:
         return MUTED
@@ -137,8 +137,9 @@ def _change_colour(share: float | None) -> str:
 def pareto(frame: pl.DataFrame, *, title: str, unit: str = "件", n_shown: int = 20) -> go.Figure:
     """How few of them make up 80 %?
 
-    frame: label, n_events (≥ 0). The largest `n_shown` with their counts, the remainder as one row
-    「其余 N 项」, the cumulative share as a line with a mark at 80 %.
+    frame: label, n_events (≥ 0). The largest `n_shown` with their counts: bars on a scale of their own at the left,
+    beside them the cumulative share with a mark at 80 %. The remainder is the last row, in words alone: as one bar
+    it would dwarf the others, as a point of the line it would look like a leap.
     """
     total = float(sum(frame["n_events"])) if not frame.is_empty() else 0.0
     if not total:
@@ -146,174 +147,283 @@ def pareto(frame: pl.DataFrame, *, title: str, unit: str = "件", n_shown: int =
     ordered = style.with_plain_numbers(frame).sort("n_events", "label", descending=[True, False])
     names = [str(name) for name in ordered["label"][:n_shown]]
     counts = [float(count) for count in ordered["n_events"][:n_shown]]
-    n_rest = len(ordered) - len(names)
+    n_rest, rest = len(ordered) - len(names), float(total - sum(counts))
+    cumulated = [sum(counts[: k + 1]) / total for k in range(len(counts))]
+    every = [*counts, rest] if n_rest else counts
+    column = max(style.text_width(style.number(count)) for count in every) + 14
+    all_names = [*names, f"其余 {n_rest} 项"] if n_rest else names
+    figure, said = _row_figure(title, all_names, right=16, middle=column, n_lines=1)
+    for k, count in enumerate(every):
+        place: dict[str, Any] = {"x": 0, "y": k, "xref": "paper", "xanchor": "right", "xshift": -10, "align": "right"}
+        said.append(style.said(style.number(count), **place, colour=INK, size=style.TEXT_SIZE))
     if n_rest:
-        names.append(f"其余 {n_rest} 项")
-        counts.append(float(total - sum(counts)))
-    shares = [count / total for count in counts]
-    cumulated: list[float] = []
-    for share in shares:
-        cumulated.append((cumulated[-1] if cumulated else 0.0) + share)
-    column = max(style.text_width(style.number(count)) for count in counts) + 14
-    figure = _row_figure(title, names, right=52, middle=column)
-    _add_cumulated(figure, names, counts, cumulated, shares, unit, n_rest)
-    for k, count in enumerate(counts):
-        style.say(
-            figure,
-            style.number(count),
-            x=0,
-            y=k,
-            xref="paper",
-            xanchor="right",
-            xshift=-10,
-            colour=INK,
-            size=style.TEXT_SIZE,
-            align="right",
-        )
-    n_needed = next((k + 1 for k, share in enumerate(cumulated) if share >= 0.8 - 1e-9), len(counts))
-    within = f"前 {n_needed} 项占 {cumulated[n_needed - 1]:.0%}" if n_needed <= n_shown else f"前 {n_shown} 项不足八成"
-    style.subtitle(figure, f"单位：{unit}　{within}，共 {style.number(float(total))} {unit}")
+        said.append(style.said(f"合占 {rest / total:.0%}", x=0, y=len(names), xshift=6))
+    figure.update_xaxes(range=[0, 1])
+    _add_count_bars(figure, names, counts, cumulated, total, unit)
+    _add_cumulated(figure, cumulated, len(every))
+    above: dict[str, Any] = {"y": 1, "yref": "paper", "yanchor": "bottom"}
+    said.append(style.said("80%", **above, x=_across(0.8), xanchor="center", yshift=1))
+    said.append(style.said("累计占比", **above, x=_across(1), xanchor="right", yshift=16, colour=CUMULATED_TEXT))
+    style.say_all(figure, said)
+    n_needed = next((k + 1 for k, share in enumerate(cumulated) if share >= 0.8 - 1e-9), None)
+    within = f"前 {n_needed} 项占 {cumulated[n_needed - 1]:.0%}" if n_needed else f"前 {len(counts)} 项不足八成"
+    style.subtitle(figure, f"单位：{unit}　{within}，共 {style.number(total)} {unit}")
     return figure
 
 
-def _add_cumulated(
+def _across(share: float) -> float:
+    """Where a cumulative share stands: the bars have the left part of the figure, the shares the right one."""
+    return SHARE_FROM + share * (SHARE_TO - SHARE_FROM)
+
+
+def _add_count_bars(
     figure: go.Figure,
     names: Sequence[str],
     counts: Sequence[float],
     cumulated: Sequence[float],
-    shares: Sequence[float],
+    total: float,
     unit: str,
-    n_rest: int,
 ) -> None:
-    """Bars and line on one scale, share of all, so that the line starts where the first bar ends."""
-    rows = list(range(len(names)))
     before = [0.0, *cumulated[:-1]]
-    colours = [ACCENT if start < 0.8 - 1e-9 else FAINT for start in before]
-    if n_rest:
-        colours[-1] = RULE
-    figure.update_xaxes(range=[0, 1])
+    longest = max(counts) or 1
     hovers = [
-        f"<b>{style.plain(name)}</b><br>{style.number(count)} {unit}，占 {share:.1%}，累计 {sum_:.1%}"
-        for name, count, share, sum_ in zip(names, counts, shares, cumulated, strict=True)
+        f"<b>{style.plain(name)}</b><br>{style.number(count)} {unit}，占 {count / total:.1%}，累计 {share:.1%}"
+        for name, count, share in zip(names, counts, cumulated, strict=True)
     ]
-    _add_bars(figure, shares, [""] * len(rows), colours, hovers)
-    for at, colour, dash in ((0.0, MUTED, "solid"), (0.8, MUTED, "dash")):
-        figure.add_shape(
-            type="line",
-            xref="x",
-            yref="paper",
-            x0=at,
-            x1=at,
-            y0=0,
-            y1=1,
-            line={"color": colour, "width": 1, "dash": dash},
-            layer="below" if at else "above",
-        )
-    style.say(figure, "累计 80%", x=0.8, y=1, yref="paper", xanchor="center", yanchor="bottom", yshift=2)
-    said = {0, len(rows) - 1} | {k for k in rows if before[k] < 0.8 <= cumulated[k]}
-    step = max(1, round(len(rows) / 7))
-    said |= {k for k in rows[::step] if all(abs(k - other) > 1 for other in said)}
+    colours = [ACCENT if start < 0.8 - 1e-9 else FAINT for start in before]
+    _add_bars(figure, [BARS_TO * count / longest for count in counts], [""] * len(counts), colours, hovers)
+
+
+def _add_cumulated(figure: go.Figure, cumulated: Sequence[float], n_rows: int) -> None:
+    """The line of shares, a frame from 0 to 100 %, a dashed line at 80 %."""
+    figure.update_layout(
+        shapes=[
+            {
+                "type": "line",
+                "xref": "x",
+                "yref": "paper",
+                "x0": at,
+                "x1": at,
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": colour, "width": 1, "dash": dash},
+                "layer": layer,
+            }
+            for at, colour, dash, layer in (
+                (0.0, MUTED, "solid", "above"),
+                (_across(0.0), RULE, "solid", "below"),
+                (_across(0.8), MUTED, "dash", "below"),
+                (_across(1.0), RULE, "solid", "below"),
+            )
+        ]
+    )
+    rows = list(range(len(cumulated)))
+    spoken = {0, rows[-1]} | {k for k in rows[1:] if cumulated[k - 1] < 0.8 <= cumulated[k]}
+    step = max(1, round(n_rows / 7))
+    spoken |= {k for k in rows[::step] if all(abs(k - other) > 1 for other in spoken)}
     figure.add_scatter(
-        x=list(cumulated),
+        x=[_across(share) for share in cumulated],
         y=rows,
         mode="lines+markers+text",
         name="累计占比",
-        line={"color": "#C4622D", "width": 2},
-        marker={"size": 6, "color": PAPER, "symbol": "circle", "line": {"color": "#C4622D", "width": 1.6}},
-        text=[f"{share:.0%}" if k in said else "" for k, share in enumerate(cumulated)],
-        textposition="top right",
-        textfont={"size": style.SMALL_SIZE, "color": "#9A4A20"},
+        line={"color": CUMULATED, "width": 2},
+        marker={"size": 6, "color": PAPER, "symbol": "circle", "line": {"color": CUMULATED, "width": 1.6}},
+        text=[f"{share:.0%}" if k in spoken else "" for k, share in enumerate(cumulated)],
+        textposition=["middle right" if share < 0.62 else "middle left" for share in cumulated],
+        textfont={"size": style.SMALL_SIZE, "color": CUMULATED_TEXT},
         cliponaxis=False,
         hoverinfo="skip",
     )
 
 
-def treemap(frame: pl.DataFrame, *, title: str, change_label: str = "较上期", height: int = 520) -> go.Figure:
+# ---------------------------------------------------------------- treemap
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A rectangle in pixels, y downwards."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass
+class _Drawing:
+    """Tiles and words of a treemap, collected for one bar and one text trace."""
+
+    boxes: list[_Box] = field(default_factory=list)
+    colours: list[str] = field(default_factory=list)
+    hovers: list[str] = field(default_factory=list)
+    words: list[tuple[_Box, str, float, str]] = field(default_factory=list)
+    """box, text, size, colour"""
+
+
+def treemap(
+    frame: pl.DataFrame, *, title: str, change_label: str = "较上期", height: int = 520, width: float = TREE_WIDTH
+) -> go.Figure:
     """What is the whole made of, and which parts are growing?
 
     frame: group_name, issue_name, n_events, change_share (nullable; 0.25 = +25 %). Area is n_events, colour is
-    change_share around zero (neutral for null); every tile says its count and its change in words.
+    change_share in the classes of the change map, grey where nothing was compared; every tile that has room says
+    its count and its change in words, the others on pointing. Groups too small for a heading stand together.
+
+    The tiles are laid out here for a figure `width` pixels wide and stretched from there: plotly's own treemap
+    hides whole headings where they do not fit and cannot shorten a name.
     """
     rows = style.with_plain_numbers(frame).filter(pl.col("n_events") > 0).sort("n_events", descending=True).to_dicts()
     if not rows:
         return style.empty(title)
     classes = change_classes([row["change_share"] for row in rows])
-    groups: dict[str, float] = {}
-    for row in rows:
-        groups[row["group_name"]] = groups.get(row["group_name"], 0) + row["n_events"]
-    tiles = [
-        _root_tile(sum(groups.values()), change_label),
-        *(_group_tile(name, count) for name, count in groups.items()),
-    ]
-    tiles += [_issue_tile(row, classes.colour(row["change_share"]), change_label) for row in rows]
-    figure = style.paper_figure(title, height=height, left=0, right=0, bottom=4)
-    figure.update_layout(margin={"t": 62 - GROUP_HEAD})  # plotly keeps a header for the root as well
-    figure.add_treemap(
-        ids=[tile["id"] for tile in tiles],
-        labels=[tile["label"] for tile in tiles],
-        parents=[tile["parent"] for tile in tiles],
-        values=[tile["value"] for tile in tiles],
-        text=[tile["text"] for tile in tiles],
-        marker={
-            "colors": [tile["colour"] for tile in tiles],
-            "line": {"color": PAPER, "width": 1.5},
-            "cornerradius": 0,
-            "pad": {"t": GROUP_HEAD, "l": 0, "r": 0, "b": 0},
-        },
-        textfont={"color": [tile["text_colour"] for tile in tiles], "size": style.TEXT_SIZE},
-        branchvalues="total",
-        textinfo="text",
-        textposition="top left",
-        tiling={"pad": 1, "packing": "squarify"},
-        pathbar={"visible": False},
-        hovertext=[tile["hover"] for tile in tiles],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
-    figure.update_layout(uniformtext={"minsize": 12, "mode": "hide"})
+    figure = style.paper_figure(title, height=height, left=0, right=0, bottom=4, kind=style.Resizable)
+    area = _Box(0, 0, width, height - style.layout_of(figure).margin.t - 4)
+    drawing = _Drawing()
+    groups = _groups(rows)
+    for members, box in zip(groups.values(), _squares([_total(g) for g in groups.values()], area), strict=True):
+        _draw_group(drawing, members, box, classes, change_label)
+    _add_tiles(figure, drawing, area)
+    _add_colour_key(figure, classes, sum(map(_total, groups.values())))
+    if isinstance(figure, style.Resizable):
+        figure.redraw = lambda wide, high: treemap(
+            frame, title=title, change_label=change_label, height=round(high), width=wide
+        )
     return figure
 
 
-def _root_tile(count: float, change_label: str) -> dict[str, Any]:
-    """The whole; its header line says how to read the figure."""
-    said = f"共 {style.number(count)} 件；面积为件数；颜色为{change_label}：▼ 蓝降，▲ 红褐升，灰为持平或无可比"
-    whole = {"id": ROOT, "label": said, "parent": "", "value": count, "text": said, "hover": said}
-    return {**whole, "colour": PAPER, "text_colour": MUTED}
+def _total(rows: Sequence[dict[str, Any]]) -> float:
+    return float(sum(row["n_events"] for row in rows))
 
 
-def _group_tile(name: str, count: float) -> dict[str, Any]:
-    said = f"<b>{style.plain(name)}</b> {style.number(count)}"
-    return {
-        "id": name,
-        "label": said,
-        "parent": ROOT,
-        "value": count,
-        "text": said,
-        "hover": said + " 件",
-        "colour": PAPER,
-        "text_colour": INK,
-    }
+def _groups(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """group_name → its issues, largest group first; the groups below SMALL_GROUP together as the last one."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_name.setdefault(row["group_name"], []).append(row)
+    ordered = dict(sorted(by_name.items(), key=lambda item: (-_total(item[1]), item[0])))
+    small = [name for name, members in ordered.items() if _total(members) < SMALL_GROUP * _total(rows)]
+    if len(small) < 2:
+        return ordered
+    rest = [row for name in small for row in ordered.pop(name)]
+    return {**ordered, f"其余 {len(small)} 类": sorted(rest, key=lambda row: -row["n_events"])}
 
 
-def _folded_name(name: str, em: float = 8.0) -> str:
-    """A long name on two lines, about half and half; plotly does not fold by itself."""
+def _squares(sizes: Sequence[float], box: _Box) -> list[_Box]:
+    """The box cut into tiles of these sizes (descending), as square as can be."""
+    if box.width < 1 or box.height < 1:
+        return [_Box(box.x, box.y, 0, 0)] * len(sizes)
+    areas = squarify.normalize_sizes(list(sizes), box.width, box.height)
+    return [
+        _Box(p["x"], p["y"], p["dx"], p["dy"]) for p in squarify.squarify(areas, box.x, box.y, box.width, box.height)
+    ]
+
+
+def _draw_group(
+    drawing: _Drawing, members: Sequence[dict[str, Any]], box: _Box, classes: Classes, change_label: str
+) -> None:
+    """A heading strip and the group's tiles below it."""
+    name = members[0]["group_name"] if len({row["group_name"] for row in members}) == 1 else "其余小类"
+    strip = GROUP_HEAD if box.height > 1.4 * GROUP_HEAD else 0
+    if strip:
+        said, size = _heading(name, style.number(_total(members)), box.width - 6)
+        drawing.words.append((box, said, size, INK))
+    inner = _Box(box.x, box.y + strip, box.width, box.height - strip)
+    for row, tile in zip(members, _squares([row["n_events"] for row in members], inner), strict=True):
+        colour = NO_VALUE if row["change_share"] is None else classes.colour(row["change_share"])
+        count, change = style.number(row["n_events"]), style.signed_per_cent(row["change_share"])
+        drawing.boxes.append(tile)
+        drawing.colours.append(colour)
+        drawing.hovers.append(
+            f"<b>{style.plain(row['issue_name'])}</b>（{style.plain(row['group_name'])}）<br>{count} 件，{change_label} {change}"
+        )
+        said, size = _tile_words(row["issue_name"], f"{count} {change}", tile)
+        if said:
+            drawing.words.append((tile, said, size, "#FFFFFF" if style.is_dark(colour) else INK))
+
+
+def _heading(name: str, count: str, width: float) -> tuple[str, float]:
+    """Bold name and count, smaller where that helps; in a narrow group the name alone, shortened as needed."""
+    for size in HEAD_SIZES:
+        if style.em_width(f"{name} {count}") * BOLDER <= width / size:
+            return f"<b>{style.plain(name)}</b> {count}", size
+    em = width / HEAD_SIZES[-1] / BOLDER
+    return (f"<b>{style.plain(style.shorten(name, em))}</b>" if em >= 2.5 else ""), HEAD_SIZES[-1]
+
+
+def _tile_words(name: str, figures: str, tile: _Box) -> tuple[str, float]:
+    """What fits on a tile and in which size: the whole name first, then a shortened one; figures where there is room."""
+    for size in TILE_SIZES:
+        em, n_lines = _room(tile, size)
+        lines = _lines(name, em, n_lines - 1)
+        if lines and style.em_width(figures) <= em:
+            return "<br>".join([*(style.plain(line) for line in lines), figures]), size
+    size = TILE_SIZES[-1]
+    em, n_lines = _room(tile, size)
+    if n_lines < 1 or em < 3:
+        return "", size
+    if n_lines == 1:
+        return style.plain(style.shorten(name, em)), size
+    first = _lines(name, em, n_lines - 1) or [style.shorten(name, em)]
+    last = [figures] if style.em_width(figures) <= em else figures.split()[: n_lines - len(first)]
+    last = last if all(style.em_width(line) <= em for line in last) else []
+    return "<br>".join([*(style.plain(line) for line in first), *last]), size
+
+
+def _room(tile: _Box, size: float) -> tuple[float, int]:
+    """How many em across and how many lines?"""
+    return (tile.width - 8) / size, int((tile.height - 6) / (size * 1.3))
+
+
+def _lines(name: str, em: float, n_lines: int) -> list[str]:
+    """The whole name on one or two lines; nothing when it does not fit."""
+    if n_lines < 1:
+        return []
     if style.em_width(name) <= em:
-        return style.plain(name)
-    cut = 1 + next(k for k in range(len(name)) if style.em_width(name[: k + 1]) >= style.em_width(name) / 2)
-    if name[cut - 1] in "(（、":
-        cut -= 1
-    return f"{style.plain(name[:cut])}<br>{style.plain(name[cut:])}"
+        return [name]
+    halves = style.folded(name, min(em, style.em_width(name) / 2 + 0.5))
+    return halves if len(halves) <= n_lines and all(style.em_width(half) <= em for half in halves) else []
 
 
-def _issue_tile(row: dict[str, Any], colour: str, change_label: str) -> dict[str, Any]:
-    name, count, change = row["issue_name"], row["n_events"], style.signed_per_cent(row["change_share"])
-    colour = NO_VALUE if row["change_share"] is None else colour
-    return {
-        "id": f"{row['group_name']}/{name}",
-        "label": name,
-        "parent": row["group_name"],
-        "value": count,
-        "text": f"{_folded_name(name)}<br>{style.number(count)} {change}",
-        "hover": f"<b>{style.plain(name)}</b><br>{style.number(count)} 件，{change_label} {change}",
-        "colour": colour,
-        "text_colour": "#FFFFFF" if style.is_dark(colour) else INK,
-    }
+def _add_tiles(figure: go.Figure, drawing: _Drawing, area: _Box) -> None:
+    boxes = drawing.boxes
+    figure.update_xaxes(range=[0, area.width])
+    figure.update_yaxes(range=[area.height, 0])
+    figure.add_bar(
+        x=[round(box.x + box.width / 2, 1) for box in boxes],
+        y=[round(box.height, 1) for box in boxes],
+        base=[round(box.y, 1) for box in boxes],
+        width=[round(box.width, 1) for box in boxes],
+        marker={"color": drawing.colours, "line": {"color": PAPER, "width": 1.5}},
+        hovertext=drawing.hovers,
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[round(box.x + TEXT_SHIFT, 1) for box, *_ in drawing.words],
+        y=[round(box.y + TEXT_SHIFT, 1) for box, *_ in drawing.words],
+        mode="text",
+        text=[text for _, text, *_ in drawing.words],
+        textposition="bottom right",
+        textfont={
+            "size": [size for _, _, size, _ in drawing.words],
+            "color": [colour for *_, colour in drawing.words],
+        },
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+
+
+def _add_colour_key(figure: go.Figure, classes: Classes, total: float) -> None:
+    """The line under the title: the whole, and which colour means what."""
+    here: dict[str, Any] = {"x": 0, "xref": "paper", "y": 1, "yref": "paper", "yanchor": "bottom"}
+    words, left = [], 0.0
+    key: list[tuple[Sequence[str], str]] = [((), f"共 {style.number(total)} 件")]
+    key += [(classes.colours[:3], "降"), (classes.colours[3:4], classes.labels[3]), (classes.colours[4:], "升")]
+    if classes.null_label:
+        key.append(((NO_VALUE,), classes.null_label.removesuffix("，不算")))
+    for colours, text in key:
+        for colour in colours:
+            words.append(style.said("■", **here, xshift=left, yshift=5, colour=colour, size=18))
+            left += 17
+        words.append(style.said(text, **here, xshift=left + 3, yshift=6))
+        left += style.text_width(text, style.SMALL_SIZE) + 17
+    style.say_all(figure, words)

@@ -1,7 +1,7 @@
 """What the screen shows, as a picture for a slide or a document: the same plotly figure drawn by matplotlib.
 
 No browser is needed. The figure is walked trace by trace: scatter (lines, markers, text, fill toself / tozeroy /
-tonexty), bar, treemap, heatmap, then shapes and annotations. Anything else raises UnknownTrace: a picture that
+tonexty), bar, heatmap, then shapes and annotations. Anything else raises UnknownTrace: a picture that
 silently lacks a part of the figure would mislead. Only figures with one pair of axes.
 
 Figure and canvas objects are used directly, without pyplot's global state, so that threads do not meet.
@@ -12,7 +12,7 @@ import io
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
@@ -22,7 +22,6 @@ from typing import Any, cast
 import matplotlib as mpl
 import numpy as np
 import plotly.graph_objects as go
-import squarify
 from matplotlib import font_manager, patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -34,12 +33,12 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import ScaledTranslation, Transform, blended_transform_factory
 
-from app.charts.style import em_width, layout_of, traces_of
+from app.charts.style import Resizable, em_width, layout_of, traces_of
 from app.palette import ACCENT, INK, MUTED, PAPER, RULE
 
 SLIDE = (1600, 900)
 DPI = 100
-LARGEST_SCALE, LARGEST_ROW_SCALE = 1.75, 2.3
+LARGEST_SCALE, LARGEST_ROW_SCALE, LAID_OUT_SCALE = 1.75, 2.3, 1.5
 """How much larger than on the screen type may become on a slide; more where a few rows should fill it."""
 
 FONTS = Path(__file__).resolve().parents[1] / "assets" / "fonts"
@@ -64,7 +63,8 @@ class UnknownTrace(TypeError):
 def png(figure: go.Figure, *, title: str | None = None, note: str = "", size: tuple[int, int] = SLIDE) -> bytes:
     """The figure as PNG, `size` pixels.
 
-    title: default the figure's own. note: 口径, as-of time and data version; stands below the figure.
+    title: what and when; default the figure's own title, which otherwise stands below it where it says more.
+    note: 口径, filters, as-of time and data version; stands below the figure, whole, on as many lines as it takes.
     Same figure and words → same bytes. Safe to call from several threads.
     """
     drawn, buffer = _draw(figure, title, note, size), io.BytesIO()
@@ -166,12 +166,16 @@ def _draw(figure: go.Figure, title: str | None, note: str, size: tuple[int, int]
     width, height = size
     drawn = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
     unit = min(width / 1600, height / 900)
-    top, bottom, side = 104 * unit, (30 + 58 * bool(note)) * unit, 56 * unit
-    _head_and_foot(drawn, title if title is not None else _title_of(figure), note, size, unit)
+    side, own_head = 56 * unit, 26.0
+    top, bottom = _head(drawn, figure, title, size, unit), _foot(drawn, note, size, unit)
+    room = height - top - bottom
+    if isinstance(figure, Resizable) and figure.redraw:
+        scale = LAID_OUT_SCALE * unit
+        head = float(layout_of(figure).margin.t) - own_head
+        figure = figure.redraw((width - 2 * side) / scale, room / scale + head)
     layout = layout_of(figure)
     margin = {name: float(getattr(layout.margin, name) or 0) for name in "lrtb"}
-    own_height, own_head = float(layout.height or 360), 26.0
-    room = height - top - bottom
+    own_height = float(layout.height or 360)
     scale = min(
         (LARGEST_ROW_SCALE if _has_rows(figure) else LARGEST_SCALE) * unit,
         room / max(own_height - margin["t"] + own_head, 1),
@@ -224,37 +228,56 @@ def _has_rows(figure: go.Figure) -> bool:
     return any(trace.type == "bar" and trace.orientation == "h" for trace in traces_of(figure))
 
 
-def _head_and_foot(drawn: Figure, title: str, note: str, size: tuple[int, int], unit: float) -> None:
-    """A short accent bar, the title, and below a rule and the note."""
+def _head(drawn: Figure, figure: go.Figure, title: str | None, size: tuple[int, int], unit: float) -> float:
+    """A short accent bar, the title on one or two lines, the figure's own title below where it adds something.
+
+    Returns the pixels taken from the top.
+    """
+    width, height = size
+    side, own = 56 * unit, _title_of(figure)
+    title = title or own
+    adds = "".join(own.split()) not in "".join(title.split())
+    drawn.add_artist(_bar_of(ACCENT, side, height - 40 * unit, 64 * unit, 7 * unit, size))
+    em, room = max(em_width(title), 1), (width - 2 * side) * 0.96
+    text_size = min(38 * unit, room / em)
+    lines = [title]
+    if text_size < 29 * unit:
+        text_size, lines = 30 * unit, _folded(title, room / (30 * unit))
+    taken = 56 * unit
+    for line in lines:
+        _say_line(drawn, line, taken, size, unit, _font(text_size, bold=True), INK)
+        taken += text_size * 1.3
+    if adds:
+        _say_line(drawn, own, taken + 2 * unit, size, unit, _font(22 * unit), MUTED)
+        taken += 32 * unit
+    return max(taken, 104 * unit)
+
+
+def _say_line(
+    drawn: Figure, text: str, from_top: float, size: tuple[int, int], unit: float, font: Any, colour: str
+) -> None:
+    width, height = size
+    x, y = 56 * unit / width, (height - from_top) / height
+    drawn.text(x, y, text, font=font, color=colour, va="top", parse_math=False)
+
+
+def _foot(drawn: Figure, note: str, size: tuple[int, int], unit: float) -> float:
+    """A rule and the note below the figure. Returns the pixels taken from the bottom."""
+    if not note:
+        return 30 * unit
     width, height = size
     side = 56 * unit
-    drawn.add_artist(_bar_of(ACCENT, side, height - 40 * unit, 64 * unit, 7 * unit, size))
-    text_size = min(38 * unit, (width - 2 * side) / max(em_width(title), 1) * 0.97)
-    drawn.text(
-        side / width,
-        (height - 56 * unit) / height,
-        title,
-        font=_font(text_size, bold=True),
-        color=INK,
-        va="top",
-        parse_math=False,
-    )
-    if note:
-        drawn.add_artist(_bar_of(RULE, side, 66 * unit, width - 2 * side, 1.5 * unit, size))
-        note_size = min(19 * unit, (width - 2 * side) / max(em_width(note), 1) * 0.98)
-        lines = [note]
-        if note_size < 14 * unit:
-            note_size, lines = 15 * unit, _folded(note, (width - 2 * side) / (15 * unit) * 0.98)
-        drawn.text(
-            side / width,
-            54 * unit / height,
-            "\n".join(lines[:2]),
-            font=_font(note_size),
-            color=MUTED,
-            va="top",
-            linespacing=1.35,
-            parse_math=False,
-        )
+    text_size = min(19 * unit, (width - 2 * side) / max(em_width(note), 1) * 0.98)
+    lines = [note]
+    if text_size < 16 * unit:
+        text_size = 16 * unit
+        lines = _folded(note, (width - 2 * side) / text_size * 0.98)
+    step = 23 * unit
+    taken = (22 + 16) * unit + step * max(len(lines), 1.2)
+    drawn.add_artist(_bar_of(RULE, side, taken, width - 2 * side, 1.5 * unit, size))
+    for k, line in enumerate(lines):
+        _say_line(drawn, line, height - taken + 12 * unit + k * step, size, unit, _font(text_size), MUTED)
+    return taken + 20 * unit
 
 
 def _folded(text: str, em: float) -> list[str]:
@@ -618,7 +641,7 @@ def _draw_texts(page: _Page, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
         )
 
 
-# ---------------------------------------------------------------- bars, tiles, cells
+# ---------------------------------------------------------------- bars, cells
 
 
 def _draw_bar(page: _Page, trace: Any) -> None:
@@ -632,10 +655,13 @@ def _draw_bar(page: _Page, trace: Any) -> None:
     widths = [float(width) for width in _list_of(trace.width, n, default)]
     base = [float(value) for value in _list_of(trace.base, n, 0.0)]
     limits = page.axes.get_xlim(), page.axes.get_ylim()
+    line: dict[str, Any] = {"linewidth": page.points(float(trace.marker.line.width or 0)), "zorder": 2}
+    if trace.marker.line.width:
+        line["edgecolor"] = _rgba(trace.marker.line.color or PAPER)
     if flat:
-        page.axes.barh(places, lengths, widths, base, color=colours, linewidth=0, zorder=2)
+        page.axes.barh(places, lengths, widths, base, color=colours, **line)
     else:
-        page.axes.bar(places, lengths, widths, base, color=colours, linewidth=0, zorder=2)
+        page.axes.bar(places, lengths, widths, base, color=colours, **line)
     if page.layout.xaxis.range is not None:
         page.axes.set_xlim(limits[0])
     if page.layout.yaxis.range is not None:
@@ -690,106 +716,8 @@ def _borders(centres: np.ndarray) -> np.ndarray:
     return np.concatenate(([2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]))
 
 
-@dataclass(frozen=True)
-class _Tile:
-    """One node of a treemap."""
-
-    text: str
-    value: float
-    colour: Any
-    text_colour: Any
-
-
-def _draw_treemap(page: _Page, trace: Any) -> None:
-    """Two levels: groups with a header strip, their parts within. Text that does not fit is left out."""
-    axes = page.axes
-    box = axes.get_window_extent()
-    axes.set_xlim(0, box.width)
-    axes.set_ylim(box.height, 0)
-    axes.set_axis_off()
-    tiles, children = _tile_tree(trace)
-    head = float(trace.marker.pad.t if trace.marker.pad.t is not None else 22) * page.scale
-    tops = children.get("", [])
-    groups = children.get(tops[0], tops) if len(tops) == 1 else tops
-    if groups is not tops:
-        whole, up = tiles[tops[0]], page.axes.transAxes
-        _write(page, whole.text, 0, 1, up, shift=(0, 10), across="left", up="bottom", size=13, colour=whole.text_colour)
-    for group, (x, y, width, height) in _squares(tiles, groups, (0, 0, box.width, box.height)):
-        _draw_tile(page, tiles[group], (x, y, width, height), size=13)
-        inner = (x, y + head, width, height - head)
-        if inner[3] <= 4 or group not in children:
-            continue
-        for part, place in _squares(tiles, children[group], inner):
-            _draw_tile(page, tiles[part], place, size=float(page.layout.font.size or 13))
-
-
-def _tile_tree(trace: Any) -> tuple[dict[str, _Tile], dict[str, list[str]]]:
-    n = len(trace.labels)
-    ids = list(trace.ids if trace.ids is not None else trace.labels)
-    texts, colours = _list_of(trace.text, n, ""), _list_of(trace.marker.colors, n, PAPER)
-    text_colours = _list_of(trace.textfont.color, n, INK)
-    tiles = {
-        name: _Tile(texts[k] or str(trace.labels[k]), float(trace.values[k]), colours[k], text_colours[k])
-        for k, name in enumerate(ids)
-    }
-    children: dict[str, list[str]] = {}
-    for name, parent in zip(ids, trace.parents, strict=True):
-        children.setdefault(parent, []).append(name)
-    for parent, names in children.items():
-        if parent in children.get("", []) and len(children[""]) == 1:
-            continue
-        if parent and any(name in children for name in names):
-            raise UnknownTrace("导出图片只支持两层的矩形树图。")
-    return tiles, children
-
-
-def _squares(
-    tiles: Mapping[str, _Tile], names: Sequence[str], box: tuple[float, float, float, float]
-) -> list[tuple[str, tuple[float, float, float, float]]]:
-    ordered = sorted((name for name in names if tiles[name].value > 0), key=lambda name: -tiles[name].value)
-    x, y, width, height = box
-    sizes = squarify.normalize_sizes([tiles[name].value for name in ordered], width, height)
-    places = squarify.squarify(sizes, x, y, width, height)
-    return [(name, (p["x"], p["y"], p["dx"], p["dy"])) for name, p in zip(ordered, places, strict=True)]
-
-
-def _draw_tile(page: _Page, tile: _Tile, place: tuple[float, float, float, float], *, size: float) -> None:
-    x, y, width, height = place
-    page.axes.add_patch(
-        Rectangle((x, y), width, height, facecolor=_rgba(tile.colour), edgecolor=PAPER, linewidth=page.points(1.5))
-    )
-    pad = 5 * page.scale
-    for smaller in (size, size - 1, size - 2, size - 3):
-        text = _fitted(tile.text, (width - 2 * pad) / page.scale / smaller, (height - pad) / page.scale / smaller)
-        if text:
-            _write(
-                page,
-                text,
-                x + pad,
-                y + pad * 0.8,
-                page.axes.transData,
-                across="left",
-                up="top",
-                size=smaller,
-                colour=tile.text_colour,
-            )
-            return
-
-
-def _fitted(marked: str, width: float, height: float) -> str:
-    """The text within width × height em: the name may fold once, nothing is cut off; empty when it cannot be."""
-    name, *rest = marked.split("<br>")
-    bare = html.unescape(name.replace("<b>", "").replace("</b>", ""))
-    folds = [name] if em_width(bare) <= width else [html.escape(line, quote=False) for line in _folded(bare, width)]
-    is_narrow = len(folds) > 2 or (len(folds) == 2 and em_width(folds[1]) < 1.5)
-    is_low = (len(folds) + len(rest)) * 1.3 > height
-    too_wide = any(em_width(html.unescape(line)) > width for line in rest)
-    return "" if is_narrow or is_low or too_wide else "<br>".join([*folds, *rest])
-
-
 _TRACES: dict[str, Callable[[_Page, Any], None]] = {
     "scatter": _draw_scatter,
     "bar": _draw_bar,
     "heatmap": _draw_heatmap,
-    "treemap": _draw_treemap,
 }

@@ -12,14 +12,16 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from app import fields
 from app.charts.style import em_width
-from app.fields import labels as field_labels
 
 MAX_ROWS = 100_000
 MAX_TEXT = 32_000
 """Excel takes 32,767 characters in a cell."""
 CREATED = datetime(2020, 1, 1)
 FONT = "微软雅黑"
+TINY = ("p_value", "chance_per_year")
+"""Never negative, often far below what three decimals show."""
 
 
 def xlsx(
@@ -33,6 +35,7 @@ def xlsx(
 
     title: first line of 口径. notes: one sentence a row (as-of time, data version, filters, definitions).
     labels: column name → Chinese header, over those of sql/fields.csv; a column in neither keeps its name.
+    Coded values (closed, orange, county …) are written as the words of app/assets/words.csv.
     Text is always written as text: a value that begins with = + - @ is never a formula. Dates are dates.
     Columns ending in _share are shown as per cent. At most MAX_ROWS rows; 口径 says when rows were left out.
     Same frame and words → same bytes.
@@ -50,7 +53,7 @@ def xlsx(
         book.set_properties({"title": title, "created": CREATED})
         book.set_calc_mode("auto")
         shown = frame.head(MAX_ROWS)
-        _write_data(book, shown, {**field_labels(), **(labels or {})})
+        _write_data(book, fields.in_words(shown), fields.headers(shown, labels))
         left_out = frame.height - shown.height
         said = [f"只导出前 {MAX_ROWS:,} 行，另有 {left_out:,} 行未导出，请缩小筛选范围。"] if left_out else []
         _write_notes(book, title, [*said, *notes])
@@ -61,7 +64,7 @@ def _write_data(book: Workbook, frame: pl.DataFrame, headers: Mapping[str, str])
     sheet = book.add_worksheet("数据")
     head = book.add_format({"bold": True, "font_name": FONT, "bg_color": "#F2F0EA", "bottom": 1, "valign": "vcenter"})
     for column, name in enumerate(frame.columns):
-        header = headers.get(name, name)
+        header = headers[name]
         sheet.write_string(0, column, header, head)
         write, form = _writer(book, sheet, name, frame.schema[name])
         sheet.set_column(column, column, _width(header, frame[name]), form)
@@ -85,12 +88,18 @@ def _writer(
     if kind.is_integer():
         return sheet.write_number, _form(book, "#,##0")
     if kind.is_numeric():
-        return _finite(sheet), _form(book, "0.0%" if name.endswith("_share") else "#,##0.0##")
+        return _finite(sheet), _form(book, _number_format(name))
     if kind == pl.Date:
         return sheet.write_datetime, _form(book, "yyyy-mm-dd")
     if isinstance(kind, pl.Datetime):
         return _without_zone(sheet), _form(book, "yyyy-mm-dd hh:mm")
     return lambda row, column, value, form: sheet.write_string(row, column, str(value)[:MAX_TEXT], form), _form(book)
+
+
+def _number_format(name: str) -> str:
+    if name.endswith("_share"):
+        return "0.0%"
+    return "[=0]0;[<0.001]0.0E+00;#,##0.0##" if name in TINY else "#,##0.0##"
 
 
 def _form(book: Workbook, number_format: str = "General") -> Format:

@@ -13,14 +13,16 @@ EVERY = {"day": "1d", "week": "1w", "month": "1mo"}
 SPLITS = {"all": "合计", "source": "分来源", "county": "分县区", "group": "分大类"}
 
 
-def first_day(through: date, n_weeks: int, grain: str) -> date:
-    """The first day of the span, at the start of its week or month."""
-    first = through - timedelta(weeks=n_weeks) + timedelta(days=1)
+def first_day(through: date, n_weeks: int, grain: str, data_from: date) -> date:
+    """The first day of the span, at the start of its week or month, even where the data begin in the middle of it."""
+    first = max(through - timedelta(weeks=n_weeks) + timedelta(days=1), data_from)
+    if grain == "day":
+        return first
     return first.replace(day=1) if grain == "month" else first - timedelta(days=first.weekday())
 
 
 def by_period(days: pl.DataFrame, grain: str, first: date, through: date) -> pl.DataFrame:
-    """Days → periods × series, silent periods as 0, periods the data does not cover to their end marked."""
+    """Days → periods × series, silent periods as 0. `first` is the start of a period."""
     starts = pl.select(pl.date_range(first, through, EVERY[grain]).alias("period_start_on"))
     counted = days.with_columns(pl.col("registered_on").dt.truncate(EVERY[grain]).alias("period_start_on"))
     counted = counted.group_by("period_start_on", "series_name").agg(pl.col("n_events").sum())
@@ -28,19 +30,46 @@ def by_period(days: pl.DataFrame, grain: str, first: date, through: date) -> pl.
     return (
         full.join(counted, on=["period_start_on", "series_name"], how="left")
         .with_columns(pl.col("n_events").fill_null(0))
-        .with_columns(
-            (pl.col("period_start_on").dt.offset_by(EVERY[grain]) > through + timedelta(days=1)).alias("is_incomplete")
-        )
         .sort("period_start_on", "series_name")
     )
 
 
-def with_year_ago(series: pl.DataFrame, chosen: dict, grain: str, first: date, through: date) -> pl.DataFrame:
+def with_unknown(series: pl.DataFrame, grain: str, covered: pl.DataFrame) -> pl.DataFrame:
+    """No figure (null, not 0) for periods none of whose weeks is in `covered` (week_start_on): a gap of the data."""
+    ends = pl.col("period_start_on").dt.offset_by(EVERY[grain]).dt.offset_by("-1d")
+    periods = series.select("period_start_on", ends.alias("last_on")).unique()
+    known = periods.join_where(
+        covered,
+        pl.col("week_start_on") <= pl.col("last_on"),
+        pl.col("week_start_on").dt.offset_by("6d") >= pl.col("period_start_on"),
+    )["period_start_on"].unique()
+    return series.with_columns(
+        pl.when(pl.col("period_start_on").is_in(known.to_list())).then("n_events").alias("n_events")
+    )
+
+
+def with_incomplete(series: pl.DataFrame, grain: str, data_from: date, complete_through: date) -> pl.DataFrame:
+    """Marks (is_incomplete) the periods that begin before the data or end after the last complete day."""
+    last_on = pl.col("period_start_on").dt.offset_by(EVERY[grain]).dt.offset_by("-1d")
+    return series.with_columns(
+        ((pl.col("period_start_on") < data_from) | (last_on > complete_through)).alias("is_incomplete")
+    )
+
+
+def without_leading(series: pl.DataFrame) -> pl.DataFrame:
+    """What is drawn: an incomplete first period would look like a rise after it."""
+    whole = series.filter(~pl.col("is_incomplete"))
+    return series if whole.is_empty() else series.filter(pl.col("period_start_on") >= whole["period_start_on"].min())
+
+
+def with_year_ago(
+    series: pl.DataFrame, chosen: dict, grain: str, first: date, through: date, covered: pl.DataFrame
+) -> pl.DataFrame:
     """Adds the same period a year ago: 52 weeks back, so that weekdays match; months by name."""
     back, forth = ("-12mo", "12mo") if grain == "month" else ("-364d", "364d")
     first, through = (pl.select(pl.lit(day).dt.offset_by(back)).item() for day in (first, through))
     days = marts.query("counts_by_day", **chosen, from_on=first, to_on=through, split="all")
-    earlier = by_period(days, grain, first, through).select(
+    earlier = with_unknown(by_period(days, grain, first, through), grain, covered).select(
         pl.col("period_start_on").dt.offset_by(forth), pl.col("n_events").alias("n_events_year_ago")
     )
     return series.join(earlier, on="period_start_on", how="left")
@@ -48,15 +77,26 @@ def with_year_ago(series: pl.DataFrame, chosen: dict, grain: str, first: date, t
 
 def summary(series: pl.DataFrame, grain: str) -> None:
     """Total of the whole periods, the last whole one against the one before and a year ago."""
-    whole = series.filter(~pl.col("is_incomplete")).group_by("period_start_on").agg(pl.col("^n_events.*$").sum())
-    whole = whole.sort("period_start_on")
-    if whole.is_empty():
+    whole = (
+        series.filter(~pl.col("is_incomplete"))
+        .group_by("period_start_on")
+        .agg(  # the sum of nothing known is unknown
+            pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
+            for name in series.columns
+            if name.startswith("n_events")
+        )
+        .sort("period_start_on")
+    )
+    known = whole.drop_nulls("n_events")
+    if known.is_empty():
         return
     unit = {"day": "日", "week": "周", "month": "月"}[grain]
-    last = whole.row(-1, named=True)
-    before = whole["n_events"][-2] if len(whole) > 1 else None
+    last = known.row(-1, named=True)
+    at = whole["period_start_on"].to_list().index(last["period_start_on"])
+    before = whole["n_events"][at - 1] if at else None
     total, latest, year = st.columns(3)
-    total.metric("合计", wording.items(sum(whole["n_events"])), help=f"{len(whole)} 个整{unit}之和，按登记日期计。")
+    span = f"{len(known)} 个整{unit}"
+    total.metric(f"合计（{span}）", wording.items(sum(known["n_events"])), help=f"{span}之和，按登记日期计。")
     now = wording.change(last["n_events"], before)
     latest.metric(
         f"最近一个整{unit}（{wording.day(last['period_start_on'])}起）",
@@ -67,7 +107,11 @@ def summary(series: pl.DataFrame, grain: str) -> None:
         help=f"上一{unit} {wording.items(before)}。",
     )
     if "n_events_year_ago" in whole.columns:
-        ago = wording.change(sum(whole["n_events"]), sum(whole["n_events_year_ago"].drop_nulls()))
+        both = whole.drop_nulls(["n_events", "n_events_year_ago"])
+        ago = wording.change(sum(both["n_events"]), sum(both["n_events_year_ago"]) if len(both) else None)
         year.metric(
-            "较去年同期", ago.words, help=f"合计 {wording.items(ago.now)}，去年同期 {wording.items(ago.before)}。"
+            f"合计较去年同期（整段 {len(both)} 个整{unit}）",
+            ago.words,
+            help=f"整段合计 {wording.items(ago.now)}，去年同一段 {wording.items(ago.before)}；"
+            f"不是最近一{unit}的同比，那一项见「本周研判」。",
         )

@@ -73,11 +73,12 @@ def rejected(source: str | None, edition: page.Edition) -> None:
     if rules.is_empty():
         page.quiet("没有拒收的行。")
         return
-    shown = rules.with_columns(pl.col("source").replace_strict(wording.SOURCES, default=pl.col("source")))
+    shown = fields.in_words(rules)
     page.table(
         shown,
         [
             page.Column("source"),
+            page.Column("layout"),
             page.Column("column_name"),
             page.Column("n_rejected", "bar"),
             page.Column("n_files", "number", "文件数"),
@@ -98,12 +99,17 @@ def protection(batches: pl.DataFrame) -> None:
         for kind, n in json.loads(redactions).items():
             counts[kind] = counts.get(kind, 0) + n
         columns.setdefault(source, set()).update(json.loads(dropped))
+    if not counts and not any(columns.values()):
+        page.quiet("这些文件里没有需要丢弃的列，正文里也没有发现个人信息。")
+        return
     left, right = st.columns(2, gap="large")
     with left:
         redacted = pl.DataFrame(
             {"kind": [KINDS.get(kind, kind) for kind in counts], "n": list(counts.values())},
             schema={"kind": pl.String, "n": pl.Int64},
         )
+        if redacted.is_empty():
+            page.quiet("正文里没有发现需要遮盖的内容。")
         page.table(
             redacted.sort("n", descending=True),
             [page.Column("kind", label="正文中遮盖的类型"), page.Column("n", "bar", "处数")],

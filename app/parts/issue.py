@@ -97,8 +97,8 @@ def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, na
     since = span.to_on - timedelta(weeks=max(span.n_weeks, 52) - 1)
     weeks = marts.query("issue_weeks", **scope, since_on=since)
     page.require(weeks)
-    weeks = weeks.upsample("period_start_on", every="1w").with_columns(pl.col("n_events").fill_null(0))
-    if not scope["source"]:
+    weeks = filters.with_silent_weeks(weeks, scope["source"])
+    if not scope["source"] and not scope["community"]:
         place = scope["town"] or scope["county"] or city_code
         weeks = judged.with_band(weeks, place, issue["issue_code"], span.to_on)
     page.chart(
@@ -130,7 +130,7 @@ def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, na
 
 
 def items(scope: dict) -> None:
-    """The redacted items, newest first, a page at a time; to read, not to take away."""
+    """The redacted items, newest first, a page at a time; to read, not to take away. `scope`: issue None = all."""
     total = marts.query("item_count", **scope).item()
     page.section("具体事项", f"{total:,} 件，新的在前。已脱敏；检举控告、涉法涉诉不存内容。只供查看，不导出正文。")
     if st.session_state.get("_items_scope", scope) != scope:

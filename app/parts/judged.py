@@ -1,10 +1,24 @@
-"""A weekly series with what was to be expected of it."""
+"""Was a week judged; a weekly series with what was to be expected of it."""
 
 from datetime import date
 
 import polars as pl
 
-from app import marts
+from app import filters, marts, wording
+
+
+def was_judged(week: date) -> bool:
+    """Was any verdict given for this week?"""
+    return week in marts.query("judged_weeks")["week_start_on"].to_list()
+
+
+def not_judged(week: date, judged_from: date | None) -> str:
+    """The sentence for a week without verdicts; never to be read as "nothing happened"."""
+    if judged_from is None:
+        return f"{wording.week_name(week)}没有判定：历史还不够长，目前各周都没有判定。"
+    if week < judged_from:
+        return f"这一周没有判定（从 {wording.full_day(judged_from)} 那一周起才有判定）。"
+    return "这一周没有判定：此前的数据不够长或有空缺，无从比较。"
 
 
 def with_band(weeks: pl.DataFrame, place_code: str, issue_code: str, through: date) -> pl.DataFrame:
@@ -21,14 +35,11 @@ def with_band(weeks: pl.DataFrame, place_code: str, issue_code: str, through: da
 def weekly(place_code: str, issue_code: str, through: date) -> pl.DataFrame:
     """One judged series without gaps: period_start_on, n_events, expected, upper_bound, is_alarm."""
     judged = marts.query("detection_series", place=place_code, issue=issue_code, week=through)
-    return (
-        judged.select(
-            pl.col("week_start_on").alias("period_start_on"),
-            pl.col("observed").alias("n_events"),
-            "expected",
-            "upper_bound",
-            (pl.col("status") == "alarm").alias("is_alarm"),
-        )
-        .upsample("period_start_on", every="1w")
-        .with_columns(pl.col("n_events").fill_null(0), pl.col("is_alarm").fill_null(False))
+    weeks = judged.select(
+        pl.col("week_start_on").alias("period_start_on"),
+        pl.col("observed").alias("n_events"),
+        "expected",
+        "upper_bound",
+        (pl.col("status") == "alarm").alias("is_alarm"),
     )
+    return filters.with_silent_weeks(weeks).with_columns(pl.col("is_alarm").fill_null(False))

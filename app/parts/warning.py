@@ -39,7 +39,8 @@ def choose_row() -> None:
 
 
 def listing(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
-    """The week's warnings, most urgent first; click one to open it."""
+    """The week's warnings, most urgent first, and by which rule; click one to open it."""
+    st.html(f'<p class="note">排序 1 最要紧，自上而下排列。{wording.escape(edition.level_rule)}</p>')
     st.session_state["_signals_shown"] = signals["signal_id"].to_list()
     shown = signals.select(
         "rank",
@@ -55,9 +56,14 @@ def listing(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
         "role_name",
     )
     labels = {"chance": "纯属偶然"}
-    page.grid(shown, key="signals", labels=labels, on_select=choose_row)
+    page.grid(shown, key="signals", labels=labels, helps={"signal_level": edition.level_rule}, on_select=choose_row)
     name = f"预警清单 {wording.week_name(week)}"
-    page.foot(signals.drop("evidence"), name=name, notes=edition.notes(wording.LEVEL_NOTE), key="signals_foot")
+    page.foot(
+        signals.drop("evidence"),
+        name=name,
+        notes=edition.notes(wording.LEVEL_NOTE, edition.level_rule),
+        key="signals_foot",
+    )
 
 
 def detail(signal: dict, edition: page.Edition) -> None:
@@ -67,7 +73,7 @@ def detail(signal: dict, edition: page.Edition) -> None:
         f"预警编号 {signal['signal_id']} · {wording.week_name(signal['week_start_on'])} · 主办：{signal['role_name'] or '待定'}",
     )
     st.html(
-        f'<div class="warning large">{wording.level_tag(signal["signal_level"])}'
+        f'<div class="warning large">{wording.level_tag(signal["signal_level"], edition.level_rule)}'
         f"<p>{wording.escape(signal['sentence'])}</p></div>"
     )
     links(signal, "items", "map")
@@ -95,6 +101,9 @@ def detail(signal: dict, edition: page.Edition) -> None:
             {"label": [names.get(r["name"], r["name"]) for r in rows], "value": [r["n_events"] for r in rows]}
         )
         with columns[n % 2]:
+            if kind == "days":
+                by_day(frame, signal, edition)
+                continue
             page.chart(
                 page.drawn(ranking, frame, title=PARTS[kind]),
                 frame,
@@ -103,6 +112,20 @@ def detail(signal: dict, edition: page.Edition) -> None:
                 key=f"part_{kind}",
                 labels={"label": PARTS[kind], "value": "件数"},
             )
+
+
+def by_day(frame: pl.DataFrame, signal: dict, edition: page.Edition) -> None:
+    """On which days, in the order of the calendar."""
+    days = frame.select(pl.col("label").str.to_date().alias("registered_on"), pl.col("value").alias("n_events"))
+    days = days.sort("registered_on")
+    said = [f"{wording.day(day)}（周{wording.WEEKDAYS[day.weekday()]}）" for day in days["registered_on"]]
+    page.section(PARTS["days"])
+    page.table(
+        days.with_columns(pl.Series("day", said)),
+        [page.Column("day", label="登记日期"), page.Column("n_events", "bar")],
+    )
+    name = f"{PARTS['days']} {wording.place(signal)} {signal['issue_name']}"
+    page.foot(days, name=name, notes=edition.notes(), key="part_days")
 
 
 def course(signal: dict, edition: page.Edition) -> None:

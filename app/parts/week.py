@@ -1,13 +1,17 @@
 """The blocks of the weekly page: headline figures, warnings, map, rising issues, last week's outcome."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import takewhile
 
 import polars as pl
 import streamlit as st
 
 from app import filters, marts, page, wording
 from app.charts.breaks import sequential_classes
-from app.charts.maps import MissingBoundary, locator_map
+from app.charts.maps import locator_map
+from app.parts import judged
+from app.parts.area import without_boundary
 from app.parts.warning import links
 
 FIGURES = {
@@ -21,16 +25,36 @@ FIGURES = {
 }
 N_WARNINGS = 5
 MIN_OBSERVED = 5  # one or two items more are no rise
+MIN_WORKDAYS = 3  # of fewer, a daily mean says more about the holiday than about the items
+
+
+def tiles(figures: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    """The figures this warehouse can give: no tile for a source or a mark that none of its items has."""
+    totals = marts.query("source_totals")
+    empty = {f"n_{source}" for source in wording.SOURCES if source not in totals["source"].to_list()}
+    empty |= {name for name in ("n_repeat", "n_group") if not totals[name].sum()}
+    if not figures["n_due"].sum():
+        empty.add("n_overdue")
+    return {name: said for name, said in FIGURES.items() if name not in empty}
+
+
+def left_out(shown: Mapping[str, object]) -> str:
+    """Which figures the warehouse cannot give."""
+    gone = [label for name, (label, _) in FIGURES.items() if name not in shown]
+    return f"本库没有这些数据：{'、'.join(gone)}。" if gone else ""
 
 
 def headline(figures: pl.DataFrame, week: date, data_from: date) -> None:
-    """Seven figures, each against last week and the same week a year ago, with its last 13 weeks."""
+    """The figures, each against last week and the same week a year ago, with its last 13 weeks."""
     known = figures.filter(pl.col("week_start_on") >= data_from)
     by_week = {row["week_start_on"]: row for row in known.iter_rows(named=True)}
     now, before, year_ago = by_week[week], *(by_week.get(week - timedelta(weeks=n)) for n in (1, 52))
-    for column, (name, (label, note)) in zip(
-        st.columns([1.25, 1, 1, 1, 1, 1, 1], gap="medium"), FIGURES.items(), strict=True
-    ):
+    shown = tiles(figures)
+    columns = st.columns([1.25] + [1] * (len(FIGURES) - 1), gap="medium")
+    for column, (name, (label, note)) in zip(columns, shown.items(), strict=False):
+        if now[name] is None:
+            column.metric(label, "无数据", help=f"{note} 这一周没有这个来源的数据。")
+            continue
         last = wording.change(now[name], before[name] if before else None)
         year = wording.change(now[name], year_ago[name] if year_ago else None)
         column.metric(
@@ -40,34 +64,48 @@ def headline(figures: pl.DataFrame, week: date, data_from: date) -> None:
             delta_color="off",
             delta_arrow="off" if not last.share else "up" if last.share > 0 else "down",
             delta_description=f"同比 {year.words}",
-            chart_data=known[name].tail(13).to_list(),
+            chart_data=unbroken(known[name].tail(13).to_list()),
             help=f"{note} 上周 {wording.items(last.before)}，去年同期 {wording.items(year.before)}；"
             f"基数不足 {wording.SMALL_BASE} 件时不算百分比。细线为近13周。",
         )
 
 
+def unbroken(values: list[int | None]) -> list[int]:
+    """The newest values back to the last gap."""
+    kept = list(takewhile(lambda value: value is not None, reversed(values)))
+    return [value for value in reversed(kept) if value is not None]
+
+
 def workday_sentence(figures: pl.DataFrame, week: date) -> str:
-    """The comparison that holidays do not disturb."""
+    """The comparison that holidays do not disturb: items registered on working days, per working day."""
     by_week = {row["week_start_on"]: row for row in figures.iter_rows(named=True)}
     now, before = by_week[week], by_week.get(week - timedelta(weeks=1))
-    if not before or not now["n_workdays"] or not before["n_workdays"] or not before["n_events"]:
+    if not before or before["n_events"] is None:
         return ""
-    per_day, per_day_before = (row["n_events"] / row["n_workdays"] for row in (now, before))
+    if min(now["n_workdays"], before["n_workdays"]) < MIN_WORKDAYS:
+        return "节假日周，不作工作日比较。"
+    per_day, per_day_before = (row["n_on_workdays"] / row["n_workdays"] for row in (now, before))
+    change = wording.change(now["n_on_workdays"], before["n_on_workdays"])
+    compared = change.words if change.share is None else wording.share(per_day / per_day_before - 1)
     return (
-        f"按工作日均：本周 {now['n_workdays']} 个工作日，日均 {per_day:,.1f} 件；上周 {before['n_workdays']} 个，"
-        f"日均 {per_day_before:,.1f} 件，环比 {wording.share(per_day / per_day_before - 1)}。"
+        f"按工作日均（只计工作日登记的）：本周 {now['n_workdays']} 个工作日，日均 {per_day:,.1f} 件；"
+        f"上周 {before['n_workdays']} 个，日均 {per_day_before:,.1f} 件，环比 {compared}。"
     )
 
 
-def warnings(signals: pl.DataFrame) -> None:
+def warnings(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
     """The few sentences to read aloud, each with what it consists of and where to look."""
-    page.section("本周预警", f"共 {len(signals)} 条，列前 {min(len(signals), N_WARNINGS)} 条。{wording.LEVEL_NOTE}")
-    if signals.is_empty():
+    n = len(signals)
+    count = "" if not n else f"共 {n} 条。" if n <= N_WARNINGS else f"共 {n} 条，列前 {N_WARNINGS} 条。"
+    page.section("本周预警", f"{count}{wording.LEVEL_NOTE}")
+    if not judged.was_judged(week):
+        page.quiet(judged.not_judged(week, edition.judged_from))
+    elif signals.is_empty():
         page.quiet("本周没有超出往年和近期水平的事项。")
     for signal in signals.head(N_WARNINGS).iter_rows(named=True):
         with st.container(horizontal=True, wrap=False, gap="small", key=f"warning_{signal['rank']}"):
             st.html(
-                f'<div class="warning">{wording.level_tag(signal["signal_level"])}<div>'
+                f'<div class="warning">{wording.level_tag(signal["signal_level"], edition.level_rule)}<div>'
                 f"<p>{wording.escape(signal['sentence'])}</p>"
                 f'<p class="note">{wording.escape(wording.place(signal))}　{wording.escape(wording.evidence_line(signal["evidence"]))}'
                 f"　主办：{wording.escape(signal['role_name'] or '待定')}</p></div></div>",
@@ -81,37 +119,43 @@ def small_map(edition: page.Edition, week: date) -> None:
     page.section("各镇街本周件数")
     everything, span = filters.Choice().parameters(), filters.Period(1, week).parameters()
     places = marts.query("place_counts", **everything, **span, place_level="town")
-    shown = places.with_columns(pl.col("n_events").alias("value"))
-    classes = sequential_classes(shown["value"].to_list())
     geometry = dict(marts.query("boundaries", place_level="town", inside=None).iter_rows())
-    notes = edition.notes("按登记日期计，能定位到镇街的事项。")
+    missing = without_boundary(places, geometry)
     name = f"各镇街诉求件数 {wording.week_name(week)}"
-    try:
-        figure = page.drawn(
-            locator_map,
-            shown,
-            geometry,
-            title="",
-            measure_label="件数（件）",
-            classes=classes,
-            max_labels=12,
-            height=400,
-        )
-    except MissingBoundary as missing:
-        page.quiet(str(missing))
-        page.table(places.head(10), [page.Column("place_name"), page.Column("n_events", "bar")])
+    figures = places.select("place_code", "county_name", "place_name", "n_events")
+    if not geometry or not missing["is_provisional"].all():
+        top = figures.filter(pl.col("n_events") > 0).head(10)
+        page.quiet(f"{len(missing)} 个镇街没有边界，用表格代替地图。" if geometry else "没有镇街边界，用表格代替地图。")
+        page.table(top, [page.Column("place_name"), page.Column("n_events", "bar")])
+        page.foot(figures, name=name, notes=edition.notes("按登记日期计，能定位到镇街的事项。"), key="map")
         return
-    page.chart(
-        figure, places.select("place_code", "county_name", "place_name", "n_events"), name=name, notes=notes, key="map"
+    shown = places.filter(pl.col("place_code").is_in(list(geometry))).with_columns(pl.col("n_events").alias("value"))
+    notes = edition.notes(
+        "按登记日期计，能定位到镇街的事项。",
+        f"另有 {missing['n_events'].sum():,} 件在没有边界的 {len(missing)} 个镇街，不在图上。" if len(missing) else "",
     )
+    figure = page.drawn(
+        locator_map,
+        shown,
+        geometry,
+        title="",
+        measure_label="件数（件）",
+        classes=sequential_classes(shown["value"].to_list()),
+        max_labels=12,
+        height=400,
+    )
+    page.chart(figure, figures, name=name, notes=notes, key="map")
 
 
 def rising(edition: page.Edition, week: date) -> None:
-    """Issues furthest above what was to be expected, city-wide."""
-    page.section("上升最快的事项", "全市，与往年和近期水平相比")
+    """Issues above their upper bound, city-wide, the largest excess first."""
+    page.section("上升最快的事项", "全市，超出预期上限的事项，按超出件数排列")
+    if not judged.was_judged(week):
+        page.quiet(judged.not_judged(week, edition.judged_from))
+        return
     issues = marts.query("rising_issues", week=week, n_rows=6, min_observed=MIN_OBSERVED)
     if issues.is_empty():
-        page.quiet(f"本周没有 {MIN_OBSERVED} 件以上又高于预期的事项，或历史还不够长、无从判定。")
+        page.quiet("本周各事项的全市件数均在正常范围内。")
         return
     page.table(
         issues,
@@ -124,11 +168,11 @@ def rising(edition: page.Edition, week: date) -> None:
         ],
     )
     page.foot(
-        issues,
+        issues.with_columns(pl.col("status").replace(wording.VERDICTS)),
         name=f"上升最快的事项 {wording.week_name(week)}",
-        notes=edition.notes("单位：件。"),
+        notes=edition.notes("单位：件。超出 = 本周 − 预期。"),
         key="rising",
-        labels={"observed_before": "上周件数"},
+        labels={"observed_before": "上周件数", "status": "判定"},
     )
 
 
@@ -136,12 +180,19 @@ def followup(edition: page.Edition, week: date) -> None:
     """Last week's warnings with this week's figures: still up or back down?"""
     page.section("上周预警后来怎样", "同一区域、同一事项的本周件数")
     signals = marts.query("signal_followup", week=week)
+    if not judged.was_judged(week - timedelta(weeks=1)):
+        page.quiet("上周没有判定，无从跟踪。")
+        return
     if signals.is_empty():
         page.quiet("上周没有预警。")
         return
+    if not judged.was_judged(week):
+        signals = signals.with_columns(pl.lit("not_assessed").alias("status"))
     words = {"alarm": "▲ 仍然偏高", "normal": "▽ 已回落", "not_assessed": "— 本周无法判定"}
     shown = signals.with_columns(
-        pl.col("signal_level").map_elements(wording.level_tag, return_dtype=pl.String).alias("level"),
+        pl.col("signal_level")
+        .map_elements(lambda level: wording.level_tag(level, edition.level_rule), return_dtype=pl.String)
+        .alias("level"),
         pl.Series("matter", [f"{wording.place(row)}·{row['issue_name']}" for row in signals.iter_rows(named=True)]),
         pl.col("status").replace_strict(words).alias("outcome"),
     )
@@ -157,7 +208,7 @@ def followup(edition: page.Edition, week: date) -> None:
         ],
     )
     page.foot(
-        signals,
+        signals.with_columns(pl.col("status").replace(wording.VERDICTS)),
         name=f"上周预警跟踪 {wording.week_name(week)}",
         notes=edition.notes("单位：件。"),
         key="followup",

@@ -11,6 +11,7 @@ where
     and ($source::varchar is null or source = $source)
     and ($county::varchar is null or county_code = $county)
     and ($town::varchar is null or town_code = $town)
+    and ($community::varchar is null or community_code = $community)
     and ($group::varchar is null or issue_code in (select issue_code from issue where group_code = $group))
 group by 1, 2
 having n_events > 0

@@ -16,6 +16,7 @@ with counted as (
         and ($source::varchar is null or source = $source)
         and ($county::varchar is null or county_code = $county)
         and ($town::varchar is null or town_code = $town)
+        and ($community::varchar is null or community_code = $community)
     group by issue_code
 )
 select
@@ -30,5 +31,8 @@ select
     coalesce(c.n_events_year_ago, 0)::bigint as n_events_year_ago
 from counted as c
 inner join issue as i on i.issue_code = c.issue_code
-where c.n_events > 0 and ($group::varchar is null or i.group_code = $group)
+where
+    c.n_events > 0
+    and ($group::varchar is null or i.group_code = $group)
+    and ($issue::varchar is null or i.issue_code = $issue)
 order by n_events desc, i.issue_code

@@ -9,6 +9,7 @@ with chosen as (
         and ($source::varchar is null or e.source = $source)
         and ($county::varchar is null or e.county_code = $county)
         and ($town::varchar is null or e.town_code = $town)
+        and ($community::varchar is null or e.community_code = $community)
 ),
 part as (
     select 'place' as part_kind, coalesce(t.county_name || t.place_name, c.place_name || '（未写镇街）', '未定位') as part_name

@@ -7,5 +7,6 @@ where
     and ($source::varchar is null or source = $source)
     and ($county::varchar is null or county_code = $county)
     and ($town::varchar is null or town_code = $town)
+    and ($community::varchar is null or community_code = $community)
 group by 1
 order by 1

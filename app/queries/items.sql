@@ -7,10 +7,12 @@ with page as (
     where
         registered_at >= $from_on::date
         and registered_at < $to_on::date + 7
-        and issue_code = $issue
+        and ($issue::varchar is null or issue_code = $issue)
+        and ($group::varchar is null or issue_code in (select issue_code from issue where group_code = $group))
         and ($source::varchar is null or source = $source)
         and ($county::varchar is null or county_code = $county)
         and ($town::varchar is null or town_code = $town)
+        and ($community::varchar is null or community_code = $community)
     order by registered_at desc, event_key
     limit $n_rows offset $offset
 )

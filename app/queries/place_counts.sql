@@ -1,5 +1,6 @@
 -- How many items has each place of one level, now and in the equally long period before?
 -- $place_level: county | town | community; only places inside $county and $town (null = all).
+-- Where the chosen source has nothing of a county before, in and after the period, its figure is null: unknown, not 0.
 with counted as (
     select
         case $place_level when 'county' then county_code when 'town' then town_code else community_code end as place_code,
@@ -15,6 +16,12 @@ with counted as (
         and ($county::varchar is null or county_code = $county)
         and ($town::varchar is null or town_code = $town)
     group by 1
+),
+covered as (
+    select county_code, min(week_start_on) as first_on, max(week_start_on) as last_on
+    from weekly_counts
+    where $source::varchar is null or source = $source
+    group by county_code
 )
 select
     p.place_code,
@@ -26,13 +33,17 @@ select
     p.lon,
     p.lat,
     p.has_boundary,
-    coalesce(c.n_events, 0)::bigint as n_events,
-    coalesce(c.n_events_before, 0)::bigint as n_events_before
+    p.is_provisional,
+    case when k.first_on <= $to_on::date and k.last_on >= $from_on::date then coalesce(c.n_events, 0)::bigint end
+        as n_events,
+    case when k.first_on < $from_on::date and k.last_on >= $before_on::date then coalesce(c.n_events_before, 0)::bigint end
+        as n_events_before
 from place as p
 left join counted as c on c.place_code = p.place_code
+left join covered as k on k.county_code = p.county_code
 where
     p.place_level = $place_level
     and ($county::varchar is null or p.county_code = $county)
     and ($town::varchar is null or p.town_code = $town)
     and (not p.is_provisional or coalesce(c.n_events, 0) > 0)
-order by n_events desc, p.place_code
+order by n_events desc nulls last, p.place_code

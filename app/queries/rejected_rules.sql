@@ -1,6 +1,7 @@
--- Why were rows not taken in? One row a rule, column and hint, most frequent first.
+-- Why were rows not taken in? One row a source, layout, rule and column, most frequent first.
 select
     b.source,
+    b.layout,
     r.rule,
     r.column_name,
     count(*)::bigint as n_rejected,
@@ -10,5 +11,5 @@ select
 from rejected_row as r
 inner join batch as b on b.batch_id = r.batch_id
 where $source::varchar is null or b.source = $source
-group by b.source, r.rule, r.column_name
-order by n_rejected desc, b.source, r.rule
+group by b.source, b.layout, r.rule, r.column_name
+order by n_rejected desc, b.source, b.layout, r.rule, r.column_name

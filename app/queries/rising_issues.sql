@@ -1,4 +1,4 @@
--- Which issues stood furthest above their expected number in $week, city-wide?
+-- Which issues stood above their upper bound in $week, city-wide? The largest excess first.
 select
     d.issue_code,
     i.issue_name,
@@ -19,8 +19,8 @@ left join weekly_detection as b
 where
     d.week_start_on = $week::date
     and d.place_level = 'city'
-    and d.expected is not null
-    and d.observed > d.expected
+    and d.status <> 'not_assessed'
+    and d.observed > d.upper_bound
     and d.observed >= $min_observed
-order by d.score desc nulls last, d.issue_code
+order by excess desc, d.issue_code
 limit $n_rows

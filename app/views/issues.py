@@ -12,11 +12,17 @@ with left:
     span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week")[1]
 with right:
     basis = filters.choose("分类", BASIS, key="basis", kind="buttons")
-choice = filters.bar(edition.data_from, edition.last_full_week, "source", "county", "town", "group", "issue")[0]
+choice, _ = filters.bar(
+    edition.data_from, edition.last_full_week, "source", "county", "town", "community", "group", "issue"
+)
+span = filters.period(span.n_weeks, span.to_on, edition.data_from, edition.last_full_week, choice.source)
+if span.shortfall():
+    page.quiet(span.shortfall())
 scope = {**choice.parameters(), **span.parameters()}
 name = f"{filters.words(choice)} {span.words()}"
 notes = edition.notes(
-    f"按登记日期计，{span.words()}，上期为之前等长的 {span.n_weeks} 周。", f"筛选：{filters.words(choice)}。"
+    f"按登记日期计，{span.words()}，上期为之前等长的 {span.n_weeks} 周。{span.shortfall()}",
+    f"筛选：{filters.words(choice)}。",
 )
 if choice.issue:
     chosen = marts.query("issues").row(by_predicate=pl.col("issue_code") == choice.issue, named=True)
@@ -25,9 +31,9 @@ if choice.issue:
 elif basis == "sources":
     counts = marts.query("category_counts", **scope)
     page.require(counts)
-    by_source_category(with_change(span.only_known(counts, edition.data_from)), name, notes)
+    by_source_category(with_change(span.only_known(counts)), name, notes)
 else:
     counts = marts.query("issue_counts", **scope)
     page.require(counts)
-    counts = with_change(span.only_known(counts, edition.data_from))
+    counts = with_change(span.only_known(counts))
     overview(counts, name, notes)

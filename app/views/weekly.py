@@ -4,26 +4,32 @@ import polars as pl
 import streamlit as st
 
 from app import filters, marts, page, wording
-from app.parts.week import followup, headline, rising, small_map, warnings, workday_sentence
+from app.parts.week import followup, headline, left_out, rising, small_map, tiles, warnings, workday_sentence
 
 with st.container(key="masthead"):
     head, chooser = st.columns([3, 1], vertical_alignment="bottom")
 with head:
     edition = page.start("本周研判", "这一周，哪些事该先定？")
 with chooser:
-    week = filters.week(edition.data_from, edition.last_full_week)
+    monday = filters.week(edition.data_from, edition.last_full_week)
+week = filters.need_week(monday, edition.last_full_week)
 
 overdue = marts.query("week_overdue", week=week)
 figures = marts.query("week_figures", week=week).join(overdue, on="week_start_on", how="left")
-figures = figures.with_columns(pl.col("n_due", "n_overdue").fill_null(0))
+figures = figures.with_columns(
+    # nothing was due this week: 0; nothing was due in an earlier one: no base
+    pl.when(pl.col("week_start_on") == week).then(pl.col(name).fill_null(0)).otherwise(pl.col(name)).alias(name)
+    for name in ("n_due", "n_overdue")
+)
 headline(figures, week, edition.data_from)
 page.foot(
     figures.tail(13),
     name=f"本周研判数字 {wording.week_name(week)}",
-    notes=edition.notes(workday_sentence(figures, week)),
+    notes=edition.notes(workday_sentence(figures, week), left_out(tiles(figures))),
     key="figures",
     labels={
         "n_workdays": "工作日",
+        "n_on_workdays": "工作日登记",
         "n_due": "到期件数",
         "n_overdue": "到期未办结",
         "n_petition": "信访",
@@ -33,7 +39,7 @@ page.foot(
 )
 left, right = st.columns([8, 5], gap="large")
 with left:
-    warnings(marts.query("signals", week=week))
+    warnings(marts.query("signals", week=week), week, edition)
     followup(edition, week)
 with right:
     small_map(edition, week)

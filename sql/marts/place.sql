@@ -6,15 +6,16 @@ with every_place as (
     from reference_place
     union all
     select
-        place_code,
+        provisional_place.place_code,
         place_name,
         place_level,
-        coalesce(parent_code, (select min(place_code) from reference_place where place_level = 'city')),
+        case when place_level = 'county' then coalesce(parent_code, city.place_code, 'city') else parent_code end,
         null::bigint,
         null::double,
         null::double,
         true
     from provisional_place
+    cross join (select min(place_code) as place_code from reference_place where place_level = 'city') as city
 ),
 bounded as (select distinct place_code from reference_boundary)
 select

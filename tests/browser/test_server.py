@@ -43,6 +43,11 @@ def test_the_front_page_by_name(site):
         assert answer.url == f"{site}/?week=2026-W45"
 
 
+def test_an_unknown_page_leads_home(site):
+    with asked(f"{site}/nowhere", Accept="text/html") as answer:
+        assert answer.url == f"{site}/?lost=nowhere"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "example.com"])
 def test_other_hosts_are_refused_in_a_sentence(host, capsys):
     assert server.main(["--host", host]) == 2

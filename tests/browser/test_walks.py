@@ -48,13 +48,30 @@ def test_filters_survive_a_reload(reader):
     reader.settle()
     reader.page.get_by_role("radio", name="按月").or_(reader.page.get_by_role("button", name="按月")).first.click()
     reader.settle()
-    assert reader.query() == {"source": "grid", "grain": "month"}
+    week = reader.query()["week"]
+    assert reader.query() == {"source": "grid", "grain": "month", "week": week}
     reader.page.reload()
     reader.page.locator("h1").first.wait_for()
     reader.settle()
-    assert reader.query() == {"source": "grid", "grain": "month"}
+    assert reader.query() == {"source": "grid", "grain": "month", "week": week}
     assert "全市 · 网格 按月" in reader.page.locator(".js-plotly-plot").first.text_content()
     assert not reader.english()
+    reader.calm()
+
+
+def test_a_wrong_address_leads_to_the_week_in_chinese(reader):
+    reader.open("no-such-page")
+    assert "没有“no-such-page”这个页面" in reader.page.locator("p.quiet").first.inner_text()
+    assert not reader.page.get_by_text("Page not found").count()
+    reader.page.get_by_role("link", name="趋势分析").click()
+    reader.settle()
+    reader.page.get_by_role("combobox", name="来源").click()
+    reader.page.get_by_role("option", name="网格").click()
+    reader.settle()
+    reader.page.get_by_role("link", name="高频事项").click()
+    reader.page.locator("h1", has_text="反映最多").wait_for()
+    reader.settle()
+    assert reader.query()["source"] == "grid"
     reader.calm()
 
 
