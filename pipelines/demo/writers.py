@@ -173,7 +173,9 @@ def write_hotline(scene: "Scene", month: "Month", folder: Path, rng: np.random.G
             "受理时间": registered,
             "承办单位": _gather(scene.units.names, month.unit),
             "工单性质": _gather(["主办", "协办", "转办"], rng.choice(3, n, p=[0.93, 0.05, 0.02])),
-            "处理受理方式": _gather(["转派承办单位", "直接解答", "三方通话"], rng.choice(3, n, p=[0.9, 0.07, 0.03])),
+            "处理受理方式": _gather(
+                ["电话", "微信", "网站", "手机客户端"], rng.choice(4, n, p=[0.72, 0.14, 0.06, 0.08])
+            ),
             "办理时限": _stamp(month.due, STAMP),
             "办结时间": _stamp(_closed(month, dirt), STAMP),
             "办理结果": _gather(["", "已解决", "部分解决", "解释说明"], np.where(is_open, 0, 1 + solved)),
