@@ -5,8 +5,7 @@ Every step is rebuilt from the warehouse, so the same warehouse, reference and a
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,11 +13,10 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipelines import classify, places, publish, reference, signals
+from pipelines import classify, places, publish, reference, signals, warehouse
 from pipelines.config import SEEDS, SQL, Home
-from pipelines.errors import CheckFailed, SourceError, UsageError, YanpanError
+from pipelines.errors import CheckFailed, SourceError, UsageError
 
-CANNOT_WRITE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException, duckdb.FatalException)
 SEARCH_PATH = "marts.main,warehouse.core"
 
 
@@ -48,7 +46,7 @@ def build(
         run()
         seconds[name] = round(time.perf_counter() - started, 2)
 
-    with _disk_full_said(), _open(home, building) as connection:
+    with warehouse.storage_errors("新版本没有发布，原版本继续使用"), _open(home, building) as connection:
         version = max([*publish.existing(home), 0]) + 1
         step("区划与事项", lambda: _resolve_names(connection, home, as_of))
         step("统计表", lambda: run_marts(connection))
@@ -59,19 +57,6 @@ def build(
         connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
         publish.publish(home, building, version)
     return {**meta, "version": version, "seconds": seconds}
-
-
-@contextmanager
-def _disk_full_said() -> Iterator[None]:
-    """A full disk, said in one sentence; the half-built file is no version and the old one serves on."""
-    try:
-        yield
-    except (*CANNOT_WRITE, OSError) as error:
-        cause = str(error).strip().splitlines()[0]
-        raise YanpanError(
-            "构建没有完成，写不进数据目录（多半是磁盘空间不足）。新版本没有发布，原版本继续使用。"
-            f"请清理磁盘后重新运行 yanpan build。系统的说法：{cause}"
-        ) from error
 
 
 def _open(home: Home, building: Path) -> duckdb.DuckDBPyConnection:

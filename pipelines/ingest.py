@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -58,6 +59,24 @@ Prepared = tuple[pl.DataFrame, pl.DataFrame, Counter[str]]  # events, rejected r
 Block = Prepared | YanpanError | None
 
 
+class Staged(NamedTuple):
+    """What reading a file found."""
+
+    counts: dict[str, int]
+    redactions: dict[str, int]
+    notes: list[str]
+
+
+class Stage(NamedTuple):
+    """Of the rows staged: how many, for how many items, with how many points, registered when."""
+
+    n_rows: int
+    n_items: int
+    n_points: int
+    first: datetime | None
+    last: datetime | None
+
+
 def ingest(
     paths: list[Path],
     home: Home,
@@ -74,28 +93,47 @@ def ingest(
     """
     say = progress or (lambda text: None)
     layouts = _chosen_layouts(source, layout)
-    plans = []
-    for path in find_files(paths):
-        say(f"正在识别 {path.name}…")
-        plans.append(recognise_file(path, layouts))
-    key = secret_key(home)
+    plans = _recognised(find_files(paths), layouts, say)
+    with warehouse.storage_errors("数据未导入"):
+        key = secret_key(home)
     connection = warehouse.connect(home)
     try:
-        # Said aloud, so that a large file spills to disk beside the warehouse instead of filling the machine.
-        connection.execute("set memory_limit = '2GB'").fetchall()
-        # Every file is safe once committed to the log; folding the log into the database file can wait for more.
-        connection.execute("set wal_autocheckpoint = '1GB'").fetchall()
-        known = {id for (id,) in connection.execute("select batch_id from core.batch").fetchall()}
+        with warehouse.storage_errors("数据未导入"):
+            # Said aloud, so that a large file spills to disk beside the warehouse instead of filling the machine.
+            connection.execute("set memory_limit = '2GB'").fetchall()
+            # Every file is safe once committed to the log; folding the log into the database file can wait for more.
+            connection.execute("set wal_autocheckpoint = '1GB'").fetchall()
+            known = {id for (id,) in connection.execute("select batch_id from core.batch").fetchall()}
         fresh = {plan.batch_id: plan for plan in reversed(plans) if plan.batch_id not in known}
         with closing(_prepared([plan for plan in plans if fresh.get(plan.batch_id) is plan], key, today)) as blocks:
-            return [
+            batches = [
                 _take_in(connection, plan, blocks, say)
                 if fresh.get(plan.batch_id) is plan
                 else _already_loaded(connection, plan, say)
                 for plan in plans
             ]
-    finally:
-        connection.close()
+    except BaseException:
+        with suppress(duckdb.Error):  # the first error is the one to tell
+            connection.close()
+        raise
+    connection.close()
+    return batches
+
+
+def _recognised(
+    files: list[Path], layouts: dict[str, dict[str, Layout]], say: Callable[[str], None]
+) -> list[Recognised]:
+    """What each file is, in order; the first that is nothing known raises its error. A few are looked at at once."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        coming = [pool.submit(recognise_file, path, layouts) for path in files]
+        try:
+            plans = []
+            for path, plan in zip(files, coming, strict=True):
+                say(f"正在识别 {path.name}…")
+                plans.append(plan.result())
+            return plans
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def find_files(paths: list[Path]) -> list[Path]:
@@ -106,18 +144,19 @@ def find_files(paths: list[Path]) -> list[Path]:
             below = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_export(file.relative_to(path))]
             is_reference_only = any(path.rglob("place.csv"))
             if not below and not is_reference_only:
+                archives = [file for file in path.rglob("*") if file.suffix.lower() in reading.ARCHIVE_SUFFIXES]
                 raise SourceError(
                     str(path),
-                    found="没有可导入的文件的文件夹",
-                    expected="含 .csv、.tsv、.xlsx 或 .xls 导出文件的文件夹",
-                    next_step="请检查路径，或直接给出文件名。",
+                    found="文件夹里只有压缩文件" if archives else "文件夹里没有可导入的文件",
+                    expected="至少一个 .csv、.tsv、.xlsx 或 .xls 导出文件",
+                    next_step=reading.UNPACK if archives else "请检查路径，或直接给出文件名。",
                 )
             found += below
         elif path.is_file():
             found.append(path)
         else:
             raise SourceError(
-                str(path), found="不存在的路径", expected="文件或文件夹", next_step="请检查路径是否写错。"
+                str(path), found="该路径不存在", expected="已有的文件或文件夹", next_step="请检查路径是否写错。"
             )
     return list(dict.fromkeys(file.resolve() for file in found))
 
@@ -147,16 +186,19 @@ def _chosen_layouts(source: str | None, layout: str | None) -> dict[str, dict[st
     }
     chosen = {name: by_name for name, by_name in chosen.items() if by_name}
     if not chosen:
-        names = "、".join(f"{name}/{key}" for name, by_name in known.items() for key in by_name)
+        names = "、".join(
+            f"{name}/{key}（{one['title']}）" for name, by_name in known.items() for key, one in by_name.items()
+        )
         raise UsageError(f"没有版式“{layout}”。可用：{names}，或一个 .json 版式文件。")
     return chosen
 
 
 def _layout_file(path: Path) -> dict[str, dict[str, Layout]]:
-    """A confirmed layout kept as a file: {"source", "columns", "required", "identifying"}."""
+    """A confirmed layout kept as a file: {"source", "title", "columns", "required", "identifying"}."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         layout = Layout(
+            title=said.get("title", path.stem),
             columns=dict(said["columns"]),
             required=tuple(said["required"]),
             identifying=tuple(said.get("identifying", ())),
@@ -219,41 +261,68 @@ def _already_loaded(connection: duckdb.DuckDBPyConnection, plan: Recognised, say
 def _take_in(
     connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iterator[Block], say: Callable[[str], None]
 ) -> dict:
-    say(f"正在导入 {plan.file_name}（{plan.source}/{plan.layout_name}）…")
+    say(f"正在导入 {plan.file_name}，版式“{plan.layout['title']}”…")
     try:
-        counts, redactions, notes = _stage(connection, plan, _of_one_file(blocks))
-        connection.execute("begin transaction").fetchall()
-        span = connection.execute("select min(registered_at), max(registered_at) from stage").fetchall()[0]
-        _drop_default_points(connection)
-        merged = _merge(connection, plan.batch_id)
-        _write_batch(connection, plan, counts | merged, redactions, span)
-        connection.execute("commit").fetchall()
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        with warehouse.storage_errors(f"{plan.file_name} 未导入"):
+            staged = _stage(connection, plan, _of_one_file(blocks))
+            _refuse_useless(connection, plan, staged.counts)
+            connection.execute("begin transaction").fetchall()
+            stage = _look_at_stage(connection)
+            if stage.n_points >= DEFAULT_POINT_ROWS:
+                _drop_default_points(connection)
+            merged = _merge(connection, plan.batch_id, stage)
+            batch = _write_batch(connection, plan, staged.counts | merged, staged.redactions, stage)
+            connection.execute("commit").fetchall()
+    except BaseException:
         with suppress(duckdb.Error):  # on a full disk even this may fail; closing the file undoes the rest
             connection.execute("rollback").fetchall()
-        raise YanpanError(
-            f"{plan.file_name}：写入数据仓库失败，该文件未导入（磁盘空间或内存不足）。"
-            "请清理数据目录所在磁盘后重新运行同一条命令。"
-        ) from error
-    except BaseException:
-        with suppress(duckdb.Error):
-            connection.execute("rollback").fetchall()
         raise
-    batch = _batch(connection, plan.batch_id)
     say(
         f"{plan.file_name}：读入 {batch['n_read']:,}，入库 {batch['n_loaded']:,}（更新 {batch['n_updated']:,}），"
         f"拒收 {batch['n_rejected']:,}，重复 {batch['n_duplicate']:,}，范围外 {batch['n_out_of_scope']:,}"
     )
-    return {**batch, "status": "loaded", "notes": notes}
+    return {**batch, "status": "loaded", "notes": staged.notes}
 
 
 def _batch(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict:
-    return connection.sql("from core.batch where batch_id = $id", params={"id": batch_id}).pl().row(0, named=True)
+    return _row(connection.execute("from core.batch where batch_id = $id", {"id": batch_id}))
 
 
-def _stage(
-    connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iterator[Prepared]
-) -> tuple[dict[str, int], dict[str, int], list[str]]:
+def _row(result: duckdb.DuckDBPyConnection) -> dict:
+    names = [column[0] for column in result.description or ()]
+    return dict(zip(names, result.fetchall()[0], strict=True))
+
+
+def _refuse_useless(connection: duckdb.DuckDBPyConnection, plan: Recognised, counts: dict[str, int]) -> None:
+    """Not one usable row: something is wrong with the file, not with its rows. Says the commonest reason."""
+    n_rejected, n_read = counts["n_rejected"], counts["n_read"]
+    if n_read == 0:
+        raise SourceError(
+            plan.file_name,
+            found=f"没有数据行（版式“{plan.layout['title']}”的表头齐全）",
+            expected="至少一行数据",
+            next_step="请核对导出时的筛选条件和时间范围后重新导出。",
+        )
+    if n_rejected == 0 or n_read > n_rejected + counts["n_out_of_scope"]:
+        return
+    n_same, row, column, found, hint = connection.execute(
+        """
+        select count(*), min(source_row), arg_min(column_name, source_row), arg_min(coalesce(found, ''), source_row),
+            arg_min(hint, source_row)
+        from stage_rejected group by rule order by count(*) desc, min(source_row) limit 1
+        """
+    ).fetchall()[0]
+    example = f"，如这一行为“{found[:20]}”" if found else ""
+    raise SourceError(
+        plan.file_name,
+        where=f"第 {row} 行" + (f"「{column}」列" if column else ""),
+        found=f"全部 {n_rejected:,} 行数据都不能入库（最多的一种原因 {n_same:,} 行{example}）",
+        expected="至少一行可以入库的数据",
+        next_step=hint,
+    )
+
+
+def _stage(connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iterator[Prepared]) -> Staged:
     """The file's usable rows in temp table `stage` (already redacted), its unusable ones in `stage_rejected`."""
     connection.execute(
         "create or replace temp table stage as"
@@ -262,11 +331,15 @@ def _stage(
     ).fetchall()
     connection.execute("create or replace temp table stage_rejected as from core.rejected_row limit 0").fetchall()
     n_staged = n_rejected = n_out_of_scope = 0
+    last_row, last_wrong_row = 0, 0
     redactions: Counter[str] = Counter()
     unknown_words: Counter[str] = Counter()
     for events, rejected, found in blocks:
         redactions.update(found)
         is_out = rejected["rule"] == "out_of_scope"
+        is_wrong = rejected["rule"] == "wrong_field_count"
+        last_row = max(last_row, _last(events["source_row"]), _last(rejected["source_row"]))
+        last_wrong_row = max(last_wrong_row, _last(rejected["source_row"].filter(is_wrong)))
         n_out_of_scope += int(is_out.sum())
         kept, n_events = rejected.filter(~is_out), len(events)
         if len(kept):
@@ -284,12 +357,19 @@ def _stage(
     notes = [
         f"不认识的状态“{word[:20]}”{n:,} 行，按办结时间归为已办结或办理中。" for word, n in unknown_words.most_common(5)
     ]
+    if plan.tables[0].facts.is_open_ended and last_row and last_row == last_wrong_row:
+        notes.append(f"最后一行（第 {last_row} 行）字段数不对且没有换行，文件可能被截断；请与原文件核对。")
     counts = {
         "n_read": n_staged + n_rejected + n_out_of_scope,
         "n_rejected": n_rejected,
         "n_out_of_scope": n_out_of_scope,
     }
-    return counts, dict(redactions), notes
+    return Staged(counts, dict(redactions), notes)
+
+
+def _last(rows: pl.Series) -> int:
+    last = rows.max()
+    return last if isinstance(last, int) else 0
 
 
 def _of_one_file(blocks: Iterator[Block]) -> Iterator[Prepared]:
@@ -410,11 +490,31 @@ def _drop_default_points(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict[str, int]:
+def _look_at_stage(connection: duckdb.DuckDBPyConnection) -> Stage:
+    looked = connection.execute(
+        "select count(*), count(distinct event_id), count(point_key), min(registered_at), max(registered_at) from stage"
+    ).fetchall()[0]
+    return Stage(*looked)
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, batch_id: str, stage: Stage) -> dict[str, int]:
     """`stage` into core.event: one row an item, unchanged items left alone, changed ones kept in the history."""
-    n_repeated = _keep_last_rows(connection)
-    columns = ["event_id", "source", "batch_id", *EVENT_COLUMNS]
-    listed = ", ".join(columns)
+    n_repeated = stage.n_rows - stage.n_items
+    if n_repeated:
+        _keep_last_rows(connection)
+    n_matched = _one(connection, "select count(*) from core.event where event_id in (select event_id from stage)")
+    n_updated = _set_known_aside(connection, batch_id) if n_matched else 0
+    n_loaded = stage.n_items - n_matched + n_updated
+    columns = ", ".join(["event_id", "source", "batch_id", *EVENT_COLUMNS])
+    connection.execute(f"insert into core.event ({columns}) select {columns} from stage").fetchall()
+    connection.execute(
+        "insert into core.item_lookup by name select event_id, batch_id, item_number from stage"
+    ).fetchall()
+    return {"n_loaded": n_loaded, "n_updated": n_updated, "n_duplicate": n_repeated + n_matched - n_updated}
+
+
+def _set_known_aside(connection: duckdb.DuckDBPyConnection, batch_id: str) -> int:
+    """Of items already known, the unchanged leave `stage`, the changed go from core to the history; how many changed."""
     differs = " or ".join(
         f"known.{name} is distinct from stage.{name}" for name in EVENT_COLUMNS if name != "source_row"
     )
@@ -423,54 +523,42 @@ def _merge(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict[str, in
         "create or replace temp table matched as"
         " select event_id, known.registered_at from core.event as known join stage using (event_id)"
     ).fetchall()
-    first, last, n_matched = connection.execute(
-        "select min(registered_at), max(registered_at), count(*) from matched"
-    ).fetchall()[0]
-    n_updated = 0
-    if n_matched:
+    first, last = connection.execute("select min(registered_at), max(registered_at) from matched").fetchall()[0]
+    connection.execute(
+        f"create or replace temp table changed as select known.* from core.event as known"
+        f" join stage using (event_id) where known.registered_at between $first and $last and ({differs})",
+        {"first": first, "last": last},
+    ).fetchall()
+    n_updated = _one(connection, "select count(*) from changed")
+    connection.execute(
+        "insert into core.event_history by name select *, $batch_id as superseded_by from changed",
+        {"batch_id": batch_id},
+    ).fetchall()
+    connection.execute(
+        "delete from stage where event_id in (select event_id from matched)"
+        " and event_id not in (select event_id from changed)"
+    ).fetchall()
+    if n_updated:
         connection.execute(
-            f"create or replace temp table changed as select known.* from core.event as known"
-            f" join stage using (event_id) where known.registered_at between $first and $last and ({differs})",
+            "delete from core.event where registered_at between $first and $last"
+            " and event_id in (select event_id from changed)",
             {"first": first, "last": last},
         ).fetchall()
-        n_updated = _one(connection, "select count(*) from changed")
-        connection.execute(
-            "insert into core.event_history by name select *, $batch_id as superseded_by from changed",
-            {"batch_id": batch_id},
-        ).fetchall()
-        connection.execute(
-            "delete from stage where event_id in (select event_id from matched)"
-            " and event_id not in (select event_id from changed)"
-        ).fetchall()
-        if n_updated:
-            connection.execute(
-                "delete from core.event where registered_at between $first and $last"
-                " and event_id in (select event_id from changed)",
-                {"first": first, "last": last},
-            ).fetchall()
-            connection.execute(
-                "delete from core.item_lookup where event_id in (select event_id from changed)"
-            ).fetchall()
-    connection.execute(f"insert into core.event ({listed}) select {listed} from stage").fetchall()
-    connection.execute(
-        "insert into core.item_lookup by name select event_id, batch_id, item_number from stage"
-    ).fetchall()
-    n_loaded = _one(connection, "select count(*) from stage")
-    return {"n_loaded": n_loaded, "n_updated": n_updated, "n_duplicate": n_repeated + n_matched - n_updated}
+        connection.execute("delete from core.item_lookup where event_id in (select event_id from changed)").fetchall()
+    return n_updated
 
 
-def _keep_last_rows(connection: duckdb.DuckDBPyConnection) -> int:
+def _keep_last_rows(connection: duckdb.DuckDBPyConnection) -> None:
     """One row a key: the last, but a main handler's before a co-handler's; co-handlers are named in the row kept."""
-    n_rows, n_items = connection.execute("select count(*), count(distinct event_id) from stage").fetchall()[0]
-    if n_rows == n_items:
-        return 0
     connection.execute(
         """
         create or replace temp table winner as
         select event_id,
             max(position + case when is_co_row then 0 else $offset end) % $offset as position,
             string_agg(distinct unit_name, '、' order by unit_name) filter (where is_co_row) as co_names
-        from stage group by event_id having count(*) > 1
+        from stage
+        where event_id in (select event_id from stage group by event_id having count(*) > 1)
+        group by event_id
         """,
         {"offset": CO_ROW_OFFSET},
     ).fetchall()
@@ -483,7 +571,6 @@ def _keep_last_rows(connection: duckdb.DuckDBPyConnection) -> int:
     connection.execute(
         "delete from stage using winner where winner.event_id = stage.event_id and winner.position <> stage.position"
     ).fetchall()
-    return n_rows - n_items
 
 
 def _write_batch(
@@ -491,16 +578,18 @@ def _write_batch(
     plan: Recognised,
     counts: dict[str, int],
     redactions: dict[str, int],
-    span: tuple[datetime | None, datetime | None],
-) -> None:
+    stage: Stage,
+) -> dict:
+    """Its ledger row, as written."""
     facts = plan.tables[0].facts
-    connection.execute("insert into core.rejected_row by name from stage_rejected").fetchall()
-    connection.execute(
+    if counts["n_rejected"]:
+        connection.execute("insert into core.rejected_row by name from stage_rejected").fetchall()
+    written = connection.execute(
         """
         insert into core.batch values (
             $batch_id, $source, $layout, $file_name, $file_bytes, $encoding, $n_read, $n_loaded, $n_updated,
             $n_rejected, $n_duplicate, $n_out_of_scope, $first, $last, $redactions, $dropped, localtimestamp
-        )
+        ) returning *
         """,
         {
             "batch_id": plan.batch_id,
@@ -511,12 +600,13 @@ def _write_batch(
             "encoding": facts.encoding,
             **{name: counts[name] for name in ("n_read", "n_loaded", "n_updated", "n_rejected", "n_duplicate")},
             "n_out_of_scope": counts["n_out_of_scope"],
-            "first": span[0] and span[0].date(),
-            "last": span[1] and span[1].date(),
+            "first": stage.first and stage.first.date(),
+            "last": stage.last and stage.last.date(),
             "redactions": json.dumps(redactions, ensure_ascii=False, sort_keys=True),
             "dropped": json.dumps(plan.dropped, ensure_ascii=False),
         },
-    ).fetchall()
+    )
+    return _row(written)
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -42,6 +42,12 @@ def resolve(reported: pl.DataFrame, places: pl.DataFrame) -> tuple[pl.DataFrame,
                 below[parent, name] = code
                 anywhere.setdefault((level, name), set()).add(code)
 
+    of_the_city = places.filter(pl.col("place_level") == "city")
+    city_names = {
+        name
+        for row in of_the_city.iter_rows(named=True)
+        for name in (row["place_name"], *(row["aliases"] or "").split(";"))
+    }
     n_by_county = dict(reported.group_by("county_name").agg(pl.col("n_events").sum()).iter_rows())
     provisional: dict[str, tuple[str, str, str | None]] = {}
 
@@ -58,6 +64,8 @@ def resolve(reported: pl.DataFrame, places: pl.DataFrame) -> tuple[pl.DataFrame,
 
     def codes_of(county: str | None, town: str | None, community: str | None):
         county_code = below.get((None, county)) if county else None
+        if county in city_names:  # "安澜市和平街道": the city's name says nothing about the county
+            county = None
         if county and county_code is None and n_by_county[county] >= PROVISIONAL_MIN_EVENTS:
             county_code = provisional_code("county", county, None)
             town_code = provisional_code("town", town, county_code)

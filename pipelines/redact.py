@@ -27,6 +27,7 @@ MARKS = {
     "email": "〔邮箱〕",
     "qq": "〔QQ号〕",
     "wechat": "〔微信号〕",
+    "account": "〔网络账号〕",
     "plate": "〔车牌号〕",
     "name": "〔姓名〕",
     "address_unit": "〔楼栋房号〕",
@@ -91,14 +92,24 @@ _WORD_RULES = [
     ("email", r"[A-Za-z0-9][A-Za-z0-9._%+\-]*[@＠][A-Za-z0-9]+", MARKS["email"]),
     (
         "wechat",
-        r"(?i)((?:微信|薇信|威信|v信|wechat|weixin|wx|vx)\s?(?:号码|账号|号|id|名)?(?:是|为|叫|加)?[\s:：=,，]{0,3})"
+        r"(?i)((?:微信|薇信|威信|徽信|v信|wechat|weixin|wx|vx|加\s?[v薇微威]|[薇微威v]\s?[❤♥💗💚💬]️?|[薇v][:：])\s?(?:号码|账号|号|id|名)?(?:是|为|叫|加)?[\s:：=,，]{0,3})"
         r"([a-z][a-z0-9_\-]{4,19}|[0-9]{5,12}(?:[a-z_\-][a-z0-9_\-]*)?)",
         "${1}" + MARKS["wechat"],
     ),
     (
         "qq",
-        r"(?i)((?:q\s?q|扣扣|企鹅号)(?:群|号码|账号|号)*(?:是|为|叫|加)?[\s:：=,，]{0,3})[1-9][0-9]{4,11}",
+        r"(?i)((?:q\s?q|扣扣|企鹅号|[q扣]号|加[q扣])(?:群|号码|账号|号)*(?:是|为|叫|加)?[\s:：=,，]{0,3})[1-9][0-9]{4,11}",
         "${1}" + MARKS["qq"],
+    ),
+    (
+        "account",
+        r"(?i)((?:抖音|快手|小红书|微博|支付宝|陌陌|钉钉|闲鱼|淘宝|b站)\s?(?:(?:号码?|账号|帐号|id)[是为叫]?[\s:：=]{0,3}|[:：=]\s?))[a-z0-9][a-z0-9_.\-]{3,24}",
+        "${1}" + MARKS["account"],
+    ),
+    (
+        "email",
+        r"(?i)[a-z0-9][a-z0-9._%+\-]*\s?(?:\sat\s|[(（\[]at[)）\]]|#|艾特)\s?[a-z0-9\-]+\s?(?:[.．。点]|\sdot\s)\s?(?:com|cn|net|org)",
+        MARKS["email"],
     ),
     ("qq", r"(?i)[1-9][0-9]{4,10}(\s?[（(]?\s?q\s?q)", MARKS["qq"] + "${1}"),
     (
@@ -233,9 +244,10 @@ _NUMBER_RULES = [
 ]
 
 _CN_NUMBER = "[一二三四五六七八九十]{1,3}"
+_CN_ROOM = "[一二三四五六七八九][零〇一二三四五六七八九]{2,3}"
 _UNIT = rf"(?:\s?-?\s?(?:[A-Za-z]|{_D}{{1,2}}|{_CN_NUMBER}|[甲乙丙丁])\s?(?:单元|门栋|门|梯))"
 _FLOOR = rf"(?:\s?-?\s?(?:{_D}{{1,2}}|{_CN_NUMBER})\s?(?:层|楼))"
-_ROOM = rf"(?:\s?-?\s?[A-Za-z]?{_D}{{2,4}}[A-Za-z]?\s?(?:室|号房|房间|房|号)?)"
+_ROOM = rf"(?:\s?-?\s?(?:[A-Za-z]?{_D}{{2,4}}[A-Za-z]?|{_CN_ROOM})\s?(?:室|号房|房间|房|号)?)"
 _ADDRESS_GUARDS = [
     (rf"((?:共|等|计|有|建|近|约|余)\s?{_D}+)(\s?(?:栋|幢|座))", "${1}" + GUARD + "${2}"),
     (
@@ -243,6 +255,7 @@ _ADDRESS_GUARDS = [
         GUARD + "${1}" + GUARD + "${2}",
     ),
 ]
+_HOME = "家住|住址|住在|现住|居住在|户籍地?|家庭住址|家庭地址|住所|[我本人户]住"
 _ADDRESS_RULES = [
     (
         "address_unit",
@@ -265,11 +278,25 @@ _ADDRESS_RULES = [
     ),
     (
         "address_unit",
-        rf"((?:家住|住址|住在|现住|居住在|户籍地?|家庭住址|家庭地址|住所)[^，。；,;\n〔]{{0,30}}?){_D}{{1,5}}\s?(?:弄\s?{_D}{{1,5}}\s?)?号",
+        rf"((?:{_HOME})[^，。；,;\n〔]{{0,30}}?){_D}{{1,5}}\s?(?:弄\s?{_D}{{1,5}}\s?)?号",
         "${1}" + MARKS["address_unit"],
     ),
+    (
+        "address_unit",
+        rf"([^0-9A-Za-z\-—–.第号\s{GUARD}]\s?|^\s?){_D}{{1,2}}\s?[-—–]\s?{_D}{{1,2}}\s?[-—–]\s?{_D}{{3,4}}(?-u:\b)\s?(?:室|号)?",
+        "${1}" + MARKS["address_unit"],
+    ),
+    ("address_unit", rf"{_CN_ROOM}\s?(?:室|号房)", MARKS["address_unit"]),
 ]
 
+# 李伟来电: a name that opens a clause and calls. Words like 何时, 周边, 马路, 温州 call or are called for as well.
+_BEGIN = r"([，,。；;：:、！!？?\s）)]|^)"
+_CALLER = (
+    "[[一-鿿㐀-䶿]--[的是有在住与于及和来去说称反电时处以必等不事种况季天路边州波城区县市乡镇村庄街站店校院厂里家方期年月日次氏"
+    "人某台线号色昏重局所司间前后内外上下左右们都也又再已曾未没能可就才要会被把给向从到为因多少先女小老]]"
+)
+_CALLS = "来电|致电|来信|来访|打来电话|打电话|拨打"
+_NICK = "[[一-鿿]--[坝里拉克勒联富尔姨婆公訇的是房胶]]{1,2}"
 _NAME_CUES = {
     # a cue beside a separator or a verb of naming: rare surnames count too
     "named": rf"((?:(?:{_STRONG_CUES})\s?(?:[:：是为叫]|名叫|姓名)|我叫|本人叫|名叫|叫做|我是叫|本人姓名|我的名字叫)[\s:：]{{0,2}})",
@@ -310,6 +337,14 @@ _NAME_RULES = [
         r"([，,；;（(]\s?(?:男|女|身份证|电话|手机|系|住|家住|[0-9]|〔))",
         "${1}" + MARKS["name"] + "${2}",
     ),
+    ("name", rf"((?:我是|我叫|叫我)\s?)阿{_NICK}([，,。；;：:、！!\s（(]|$)", "${1}" + MARKS["name"] + "${2}"),
+    ("name", rf"{_BEGIN}{_S}{_CALLER}{{1,2}}?({_CALLS})", "${1}" + MARKS["name"] + "${2}"),
+    (
+        "name",
+        rf"{_BEGIN}{_S}{_CALLER}{{1,2}}?([和与、]){_S}{_CALLER}{{1,2}}?({_CALLS}|反映|投诉|两人|二人|夫妇|夫妻)",
+        "${1}" + MARKS["name"] + "${2}" + MARKS["name"] + "${3}",
+    ),
+    ("name", rf"(〔姓名〕[和与及跟、]){_S}{_CALLER}{{1,2}}?({_AFTER})", "${1}" + MARKS["name"] + "${2}"),
     ("name", rf"(我是\s?){_S}{_GIVEN}{{1,2}}?([，,。；;（(])", "${1}" + MARKS["name"] + "${2}"),
     (
         "name",
@@ -327,10 +362,11 @@ _HAS_WORD = f"[A-Za-z@＠]|[0-9]{{5}}|{_CN_DIGIT}{{7}}"
 _HAS_NUMBER = r"[0-9](?:[\s\-—–_.·•()（）]{0,3}[0-9]){5}"
 _HAS_UNIT = (
     r"栋|幢|单元|号楼|号院|[0-9]\s?#|[A-Za-z0-9]\s?座|[0-9]\s?(?:室|房)|[0-9]\s?楼\s?[0-9]|[0-9]\s?[\-—–]\s?[0-9]|"
-    "家住|住址|住在|现住|居住在|户籍|家庭地址|住所"
+    "家住|住址|住在|现住|居住在|户籍|家庭地址|住所|[我本人户]住|[零〇一二三四五六七八九](?:室|号房)"
 )
 _HAS_NAME = (
-    f"某|〔|{_TITLES}|我叫|本人叫|名叫|叫做|名字叫|我是叫|[{SURNAMES}](?:{_WEAK_TITLES})|我是\\s?{_S}|[小老阿]{_S}|"
+    f"某|〔|{_TITLES}|我叫|本人叫|名叫|叫做|名字叫|我是叫|[{SURNAMES}](?:{_WEAK_TITLES})|我是\\s?{_S}|我是\\s?阿|叫我阿|[小老阿]{_S}|"
+    f"(?:^|[，。；：、 ]){_S}..?(?:{_CALLS}|[和与、]{_S})|"
     f"(?:{_STRONG_CUES})(?:\\s?[:：是为叫]|姓名|名叫)|"
     f"(?:{_STRONG_CUES}|{_WEAK_CUES}|本人)\\s?[（(:：，,]?\\s?{_ANY}"
 )
@@ -361,10 +397,10 @@ def redact(text: pl.Series, *, kinds: frozenset[str] | None = None) -> tuple[pl.
 
 def marks(text: pl.Series) -> dict[str, int]:
     """How many marks of each kind stand in the text; kinds that share a mark count as the first of them."""
-    text = text.filter(text.str.contains("〔", literal=True))
+    text = text.filter(text.str.contains("〔", literal=True).fill_null(False))
+    found = text.str.extract_all("〔[^〔〕]{2,5}〕").explode().value_counts(name="n")
     kind_of = {mark: kind for kind, mark in reversed(MARKS.items())}
-    counts = {kind: int(text.str.count_matches(mark, literal=True).sum() or 0) for mark, kind in kind_of.items()}
-    return {kind: n for kind, n in counts.items() if n}
+    return {kind_of[mark]: n for mark, n in found.iter_rows() if mark in kind_of}
 
 
 def _on_rows(text: pl.Series, test: str, change) -> pl.Series:
@@ -413,11 +449,19 @@ def _apply(text: pl.Series, rules: list, wanted: frozenset[str], counts: dict[st
 _RESIDUAL = {
     "digits": r"[0-9０-９](?:[\s\-—–()（）·+]{0,2}[0-9０-９]){10,}",
     "at_sign": r"[^\s@＠]+[@＠][^\s@＠]+",
+    "mail_host": r"(?i)[a-z0-9_.]{2,}[^一-鿿a-z0-9]*(?:at|艾特|#)[^一-鿿a-z0-9]*(?:qq|163|126|sina|gmail|foxmail|139|outlook|[a-z0-9]+)\s?(?:\.|点|dot)\s?(?:com|cn|net)",
     "id_card": r"[1-9][0-9]{5}[\s\-]?(?:19|20)[0-9]{2}[\s\-]?[01][0-9][\s\-]?[0-3][0-9][\s\-]?[0-9]{3}[\s\-]?[0-9Xx]",
     "called_number": r"(?:电话|手机|号码|微信|QQ|qq|扣扣|座机|联系方式|卡号|账号)[^一-鿿0-9０-９]{0,4}(?:[0-9０-９][\-\s]?){7,}",
+    "called_account": r"(?i)(?:[微薇威徽v]信|加\s?[vq微薇]|vx|wx|q号|qq|扣扣|[薇微v][^一-鿿a-z0-9〔]{1,3}|(?:抖音|快手|红书|微博)(?:号|id)?)"
+    r"[号是为叫]{0,2}[^一-鿿a-z0-9〔]{0,4}(?:[a-z_\-]{3,}[0-9_]|[a-z_\-]*[0-9_][a-z0-9_\-]{3,})",
     "plate": r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·•]?[A-Z0-9]*[0-9][A-Z0-9]{3,}",
     "room": r"[0-9]+\s?(?:单元|(?:栋|幢|号楼)\s?[0-9])",
+    "dashed_room": r"(?:^|[^0-9A-Za-z.第\-\s])[1-9][0-9]?-[1-9]-[1-9][0-9]{2,3}(?:室|[^0-9\-A-Za-z年]|$)",
+    "spelled_room": r"(?:栋|幢|号楼|单元|〔楼栋房号〕)\s?[一二三四五六七八九][零〇一二三四五六七八九]{2}",
+    "home": r"(?:家住|住在|住址|我住)[^，。；〔]{0,25}(?:路|街|巷|道|弄)[0-9０-９]+号",
     "called_name": r"(?:姓名|联系人)[:：]\s?[一-鿿]{2,3}(?:[，。,;；\s]|$)",
+    "calling_name": r"(?:^|[，。；])[王李张刘陈杨黄赵吴徐孙朱郭林][伟芳娜敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚英华玲辉建国志文]{1,2}(?:来电|致电)",
+    "nick_name": r"我[是叫]阿[强明伟华军红丽芳珍英龙杰辉勇斌平](?:[，。]|$)",
 }
 _DATE_RUN = r"^(?:19|20)[0-9]{2}\D?(?:0?[1-9]|1[0-2])\D?(?:0?[1-9]|[12][0-9]|3[01])"
 _CALLED_FILE = r"(?:产权证号|许可证号|编号|单号|文号|案号|代码|字第|合同|订单|流水|批次|工单|表号|户号)[^一-鿿]{0,10}$"
@@ -440,14 +484,15 @@ def residual(text: pl.Series) -> pl.DataFrame:
 
 
 def _matches(kind: str, value: str) -> list[re.Match]:
-    matches = list(re.finditer(_RESIDUAL[kind].replace(r"[一-鿿]", "\u4e00-\u9fff"), value))
+    matches = list(re.finditer(_RESIDUAL[kind], value))
+    if kind == "dashed_room":  # begins with the character before it
+        return [match for match in matches if not re.search(_CALLED_FILE, value[: match.start() + 1])]
     if kind != "digits":
         return matches
     return [
         match
         for match in matches
-        if not re.match(_DATE_RUN, match[0])
-        and not re.search(_CALLED_FILE.replace(r"[一-鿿]", "\u4e00-\u9fff"), value[: match.start()])
+        if not re.match(_DATE_RUN, match[0]) and not re.search(_CALLED_FILE, value[: match.start()])
     ]
 
 

@@ -136,6 +136,14 @@ def test_a_slip_stays_unlocated_and_is_listed(varied):
     assert not rows(home, "select * from place where is_provisional")
 
 
+def test_the_citys_own_name_is_no_county(empty_home):
+    add_reference(empty_home)
+    load(empty_home, make_events(n=places.PROVISIONAL_MIN_EVENTS, county_name="安澜市", community_name=None))
+    build.build(empty_home, today=TODAY)
+    assert rows(empty_home, "select distinct county_code, town_code from event") == [("990101", "990101001")]
+    assert not rows(empty_home, "select * from place where is_provisional")
+
+
 def test_a_whole_unknown_district_becomes_provisional(empty_home):
     add_reference(empty_home)
     foreign = make_events(

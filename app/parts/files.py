@@ -19,6 +19,7 @@ KINDS = {
     "plate": "车牌号",
     "name": "姓名",
     "address_unit": "楼栋房号",
+    "account": "网络账号",
     "long_number": "其他长号码",
 }
 OUTCOMES = {

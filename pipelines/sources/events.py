@@ -163,12 +163,14 @@ def _said(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
 def _is_total(said: pl.DataFrame) -> pl.Series:
     """合计 in the number's cell, or an unnumbered row with 合计 in one of its cells."""
-    number = pl.col("item_number")
+    number = said["item_number"]
+    is_total = number.str.contains(TOTAL_ROW).fill_null(False)
+    at = number.is_null().arg_true()
+    if len(at) == 0:
+        return is_total
     others = [name for name in said.columns if name not in ("source_row", "item_number", "text")]
-    return said.select(
-        number.str.contains(TOTAL_ROW).fill_null(False)
-        | (number.is_null() & pl.any_horizontal(pl.col(others).str.contains(TOTAL_ROW).fill_null(False)))
-    ).to_series()
+    unnumbered = said[at].select(pl.any_horizontal(pl.col(others).str.contains(TOTAL_ROW).fill_null(False)))
+    return is_total.scatter(at, unnumbered.to_series())
 
 
 def _one_line(text: pl.Series) -> pl.Series:

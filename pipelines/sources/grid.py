@@ -18,6 +18,7 @@ from pipelines.sources.recognise import Layout
 
 LAYOUTS: dict[str, Layout] = {
     "grid_event": {
+        "title": "网格事件（全字段样式）",
         "columns": {
             "REC_ID": "item_number",
             "CREATE_TIME": "registered_at",
@@ -45,6 +46,7 @@ LAYOUTS: dict[str, Layout] = {
         "identifying": ("reporter_name", "reporter_phone", "ADDRESS", "TASK_NUM", "origin_marks", "hotpoint_marks"),
     },
     "pingshan": {
+        "title": "网格事件（坪山样式）",
         "columns": {
             "REC_ID": "item_number",
             "CREATE_TIME": "registered_at",

@@ -19,6 +19,7 @@ from pipelines.sources.recognise import Layout
 
 LAYOUTS: dict[str, Layout] = {
     "fangshan": {
+        "title": "12345工单（房山样式）",
         "columns": {
             "工单编号": "item_number",
             "工单类型": "purpose",
@@ -47,6 +48,7 @@ LAYOUTS: dict[str, Layout] = {
         "category_separators": ("->", ">"),
     },
     "short": {
+        "title": "12345工单（简表样式）",
         "columns": {
             "工单编号": "item_number",
             "工单标题": "title",

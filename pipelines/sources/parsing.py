@@ -123,12 +123,13 @@ def parse_place(text: pl.Series) -> pl.DataFrame:
 
     The rest is street, estate, building and room: an address of persons, never stored.
 
-    >>> parse_place(pl.Series(["安澜市云溪区和平街道云水社区锦绣花园3号楼"])).row(0)
-    ('云溪区', '和平街道', '云水社区')
+    >>> parse_place(pl.Series(["安澜市云溪区和平街道云水社区锦绣花园3号楼", "义乌市后宅街道"])).rows()
+    [('云溪区', '和平街道', '云水社区'), ('义乌市', '后宅街道', None)]
     """
     names = ("county_name", "town_name", "community_name")
     distinct = pl.DataFrame({"raw": text.unique().drop_nulls()})
     part = pl.col("raw").str.replace_all(r"[\s/\\>＞_,，、·|\-—]+", "").str.extract_groups(_PLACE)
+    city = part.struct.field("1").str.extract("^(.*市)$").alias("city")
     rest = part.struct.field("5")
     community = part.struct.field("4")
     is_estate = community.str.ends_with("新村") & rest.str.contains(
@@ -143,6 +144,11 @@ def parse_place(text: pl.Series) -> pl.DataFrame:
         .alias("community_name"),
     )
     cut = cut.with_columns(pl.col("community_name").str.replace(r"村村$", "村"))
+    # 义乌市后宅街道: a city directly followed by a town is itself of county level, as far as the words tell.
+    is_county = cut["county_name"].is_null() & cut["town_name"].is_not_null()
+    cut = cut.with_columns(
+        pl.when(is_county).then(distinct.select(city)["city"]).otherwise("county_name").alias("county_name")
+    )
     return pl.DataFrame({"raw": text}).join(cut, on="raw", how="left", maintain_order="left").select(names)
 
 

@@ -19,6 +19,7 @@ from pipelines.sources.recognise import Layout
 
 LAYOUTS: dict[str, Layout] = {
     "national_list": {
+        "title": "信访件列表导出",
         "columns": {
             "信访件编号": "item_number",
             "信访人数": "persons",

@@ -11,6 +11,7 @@ from pipelines.sources import reading
 class Layout(TypedDict):
     """Plain data: one known set of headers."""
 
+    title: str  # what a user calls it
     columns: dict[str, str]  # their header → our name; several headers may share one name (first non-empty wins)
     required: tuple[str, ...]  # headers without which the file cannot be taken in
     identifying: tuple[str, ...]  # headers known to identify persons or to be of no use: dropped unread
@@ -74,11 +75,19 @@ def recognise(facts: reading.FileFacts, layouts: dict[str, dict[str, Layout]]) -
         raise SourceError(
             facts.path.name,
             where=f"第 {index + 1} 行（表头）",
-            found=f"缺少列「{'」「'.join(missing)}」的表头（其余最接近版式 {source}/{name}）",
+            found=f"缺少列「{'」「'.join(missing)}」的表头（其余最接近版式“{layout['title']}”）",
             expected=f"至少包含「{'」「'.join(layout['required'])}」",
             next_step="请在业务系统导出时勾选缺少的列，或核对表头文字后重新导入。",
         )
     tables = _same_tables(facts, found, preview, index, layout)
+    if all(_has_no_rows(table) for table in tables):
+        raise SourceError(
+            facts.path.name,
+            where=f"第 {index + 1} 行（表头）以下",
+            found=f"没有数据行（版式“{layout['title']}”的表头齐全）",
+            expected="至少一行数据",
+            next_step="请核对导出时的筛选条件和时间范围后重新导出。",
+        )
     names = {header_key(header): header for header in layout["columns"]}
     wanted: dict[str, str] = {}
     for header in tables[0].headers:
@@ -87,6 +96,14 @@ def recognise(facts: reading.FileFacts, layouts: dict[str, dict[str, Layout]]) -
             wanted[header] = names[key]
     dropped = [header for header in tables[0].headers if header not in wanted and header.strip()]
     return Recognised(source, name, layout, tables, wanted, dropped)
+
+
+def _has_no_rows(table: reading.Table) -> bool:
+    """Nothing below the header, where the preview shows the whole table."""
+    rows = table.preview.rows
+    return len(rows) < reading.PREVIEW_ROWS and not any(
+        cell.strip() for row in rows[table.header_index + 1 :] for cell in row
+    )
 
 
 def _same_tables(
@@ -140,10 +157,10 @@ def _unknown(
     row = max(widest.rows, key=lambda cells: sum(bool(cell.strip()) for cell in cells), default=[]) if widest else []
     # A header is short and has no long number; anything else is content and is not repeated in a message.
     cells = [cell.strip() for cell in row if re.fullmatch(r"(?!.*\d{4})\s*\S.{0,15}\s*", cell)][:12]
-    known = "、".join(f"{source}/{name}" for source, by_name in layouts.items() for name in by_name)
+    known = "、".join(layout["title"] for by_name in layouts.values() for layout in by_name.values())
     return SourceError(
         facts.path.name,
         found=f"不认识的表头（{'、'.join(cells) or '没有可读的文字'}）" if cells else "没有可识别的表头",
-        expected=f"已知版式之一（{known}）",
+        expected=f"已知版式之一：{known}",
         next_step="请核对是否选错文件；如是新版式，请管理员参照 data/sample 各来源说明写一个版式文件，用 --layout 指定。",
     )
