@@ -17,6 +17,7 @@ from pipelines import classify, places, publish, reference, signals, warehouse
 from pipelines.config import SEEDS, SQL, Home
 from pipelines.errors import CheckFailed, SourceError, UsageError
 
+MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of filling the machine
 SEARCH_PATH = "marts.main,warehouse.core"
 
 
@@ -83,6 +84,7 @@ def _open(home: Home, building: Path) -> duckdb.DuckDBPyConnection:
         connection.execute(f"attach '{_quoted(building)}' as marts")
     except duckdb.IOException as error:
         raise busy from error
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     connection.execute(f"set temp_directory = '{_quoted(home.marts / 'spill')}'")
     connection.execute(f"set search_path = '{SEARCH_PATH}'")
     return connection
