@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from app import fields
 from app.palette import LEVELS
 
-SOURCES = {"petition": "信访", "hotline": "12345热线", "grid": "网格"}
-PLACE_LEVELS = {"county": "县区", "town": "镇街", "community": "社区村"}
-STATUSES = {
-    "registered": "已登记",
-    "transferred": "已转送",
-    "accepted": "已受理",
-    "in_progress": "办理中",
-    "replied": "已答复",
-    "closed": "已办结",
-    "declined": "不予受理",
-}
-VERDICTS = {"alarm": "越限", "normal": "正常", "not_assessed": "未判定"}
+SOURCES = fields.words("source")
+PLACE_LEVELS = fields.words("place_level")
+STATUSES = fields.words("status")
+VERDICTS = {verdict: STATUSES[verdict] for verdict in fields.VERDICTS}
 LEVEL_NOTE = "红橙黄蓝是本系统提示等级，不是应急预警。"
 SMALL_BASE = 20  # below this a percentage mostly shows chance
 FEW = "样本少"

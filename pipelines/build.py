@@ -51,8 +51,9 @@ def build(
         version = max([*publish.existing(home), 0]) + 1
         step("区划与事项", lambda: _resolve_names(connection, home, as_of))
         step("统计表", lambda: run_marts(connection))
-        step("预警", lambda: _detect(connection, today))
-        step("概况", lambda: _describe(connection, version, as_of, today))
+        weeks = _complete_weeks(connection, today)
+        step("预警", lambda: _detect(connection, weeks))
+        step("概况", lambda: _describe(connection, version, as_of, weeks))
         step("校验", lambda: run_checks(connection))
         meta = dict(connection.execute("select key, value from meta").fetchall())
         connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
@@ -162,9 +163,8 @@ def run_marts(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table marts.{name} as {path.read_text(encoding='utf-8')}")
 
 
-def _detect(connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def _detect(connection: duckdb.DuckDBPyConnection, weeks: pl.DataFrame) -> None:
     """Weekly verdicts and the signals made of them, up to the last complete week."""
-    weeks = _complete_weeks(connection, today)
     all_places = connection.sql("from place").pl()
     city_code = _city(connection)[0]
     weekly = connection.sql(
@@ -245,11 +245,11 @@ def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     return connection.execute(cities).fetchall()[0]
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, today: date) -> None:
+def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, weeks: pl.DataFrame) -> None:
     first, last, n_events = connection.execute(
         "select min(registered_on), max(registered_on), sum(n_events)::bigint from daily_counts"
     ).fetchall()[0]
-    weeks = _complete_weeks(connection, today)["week_start_on"]
+    mondays = weeks["week_start_on"]
     judged_from = connection.execute(
         "select min(week_start_on) from weekly_detection where status <> 'not_assessed'"
     ).fetchall()[0][0]
@@ -263,8 +263,8 @@ def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, 
         "data_from": str(first),
         "data_through": str(last),
         "n_events": str(n_events),
-        "last_full_week": str(weeks.max() or last - timedelta(days=last.weekday())),
-        "history_from": str(weeks.min() or ""),
+        "last_full_week": str(mondays.max() or last - timedelta(days=last.weekday())),
+        "history_from": str(mondays.min() or ""),
         "judged_from": str(judged_from or ""),
         "level_rule": signals.level_rule(),
     }

@@ -33,21 +33,19 @@ def resolve(reported: pl.DataFrame, places: pl.DataFrame) -> tuple[pl.DataFrame,
     below: dict[tuple[str | None, str], str] = {}  # (parent code, name or alias) → code
     anywhere: dict[tuple[str, str], set[str]] = {}  # (level, name) → codes
     parent_of: dict[str, str] = {}
-    for row in places.filter(pl.col("place_level") != "city").iter_rows(named=True):
+    city_names: set[str] = set()
+    for row in places.iter_rows(named=True):
         code, level = row["place_code"], row["place_level"]
+        names = {name for name in (row["place_name"], *(row["aliases"] or "").split(";")) if name}
+        if level == "city":
+            city_names |= names
+            continue
         parent = None if level == "county" else row["parent_code"]
         parent_of[code] = row["parent_code"]
-        for name in [row["place_name"], *(row["aliases"] or "").split(";")]:
-            if name:
-                below[parent, name] = code
-                anywhere.setdefault((level, name), set()).add(code)
+        for name in names:
+            below[parent, name] = code
+            anywhere.setdefault((level, name), set()).add(code)
 
-    of_the_city = places.filter(pl.col("place_level") == "city")
-    city_names = {
-        name
-        for row in of_the_city.iter_rows(named=True)
-        for name in (row["place_name"], *(row["aliases"] or "").split(";"))
-    }
     n_by_county = dict(reported.group_by("county_name").agg(pl.col("n_events").sum()).iter_rows())
     provisional: dict[str, tuple[str, str, str | None]] = {}
 

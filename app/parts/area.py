@@ -232,7 +232,7 @@ def smallest(place: dict, choice: filters.Choice, span: filters.Period, notes: l
         page.foot(counts, name=f"事项 {name}", notes=notes, key="community_issues_foot", labels=LABELS)
     with right:
         since = span.to_on - timedelta(weeks=max(span.n_weeks, 52) - 1)
-        course = filters.with_silent_weeks(marts.query("community_weeks", **scope, since_on=since), choice.source)
+        course = filters.with_silent_weeks(marts.query("chosen_weeks", **scope, since_on=since), choice.source)
         figure = page.drawn(trend, course, title=f"{place['place_name']} 按周件数")
         labels = {"period_start_on": "周起始日"}
         page.chart(figure, course, name=f"{name} 按周", notes=notes, key="community_course", labels=labels)

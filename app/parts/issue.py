@@ -95,7 +95,7 @@ def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, na
     st.button("返回全部事项", icon=":material/arrow_back:", type="tertiary", on_click=open_issue, args=("",))
     page.section(issue["issue_name"], f"{issue['group_name']} · 主办：{issue['role_name'] or '待定'}")
     since = span.to_on - timedelta(weeks=max(span.n_weeks, 52) - 1)
-    weeks = marts.query("issue_weeks", **scope, since_on=since)
+    weeks = marts.query("chosen_weeks", **scope, since_on=since)
     page.require(weeks)
     weeks = filters.with_silent_weeks(weeks, scope["source"])
     if not scope["source"] and not scope["community"]:
