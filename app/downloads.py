@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -15,7 +16,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def bar(
     name: str,
     *,
-    frame: pl.DataFrame,
+    frame: pl.DataFrame | Callable[[], pl.DataFrame],
     notes: Sequence[str],
     key: str,
     figure: go.Figure | Callable[[], go.Figure] | None = None,
@@ -26,6 +27,7 @@ def bar(
     name: title of the export and stem of the file name, period included; also the title of the picture, so that it
     can stand alone. notes: 口径, filters, as-of, version; written below the picture.
     figure: what the screen drew, or how to draw it where the screen shows a map of its own.
+    frame: the figures, or how to make them; what leaves the screen has gone through app.disclosure or is exempt there.
     """
     file_stem = "_".join(name.replace("·", " ").replace("/", "／").split())
     with st.popover("导出", icon=":material/download:", type="tertiary", key=f"export_{key}"):
@@ -47,7 +49,7 @@ def bar(
             )
         _button(
             "数据 Excel",
-            partial(workbook.xlsx, frame, title=name, notes=list(notes), labels=labels),
+            partial(_written, frame, title=name, notes=list(notes), labels=labels),
             f"{file_stem}.xlsx",
             XLSX,
             f"{key}_xlsx",
@@ -56,6 +58,10 @@ def bar(
 
 def _drawn(save: Callable[..., bytes], figure: go.Figure | Callable[[], go.Figure], title: str, note: str) -> bytes:
     return save(figure if isinstance(figure, go.Figure) else figure(), title=title, note=note)
+
+
+def _written(frame: pl.DataFrame | Callable[[], pl.DataFrame], **words: Any) -> bytes:
+    return workbook.xlsx(frame if isinstance(frame, pl.DataFrame) else frame(), **words)
 
 
 def _button(label: str, make: partial[bytes], file_name: str, mime: str, key: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import polars as pl
 import streamlit as st
 
-from app import marts, page, wording
+from app import asof, marts, page, wording
 
 PERIODS = {1: "1周", 4: "4周", 13: "13周", 26: "26周", 52: "52周"}
 ALL = ""
@@ -96,6 +96,7 @@ def arrive(page_name: str) -> None:
     st.session_state[NEW_PAGE] = left != page_name  # its widgets do not have the last page's values
     st.session_state[BY_MENU] = left != page_name and not by_link
     st.session_state["_page"] = page_name
+    asof.keep()
 
 
 def carried(key: str) -> str | None:
@@ -275,7 +276,11 @@ def n_weeks(lengths: tuple[int, ...], default: int) -> int:
 
 def source() -> str | None:
     """Which of the sources that are in the warehouse, or all?"""
-    there = marts.query("source_totals")["source"].to_list()
+    return source_of(marts.query("source_totals")["source"].to_list())
+
+
+def source_of(there: list[str]) -> str | None:
+    """Which of these sources, or all?"""
     names = {code: name for code, name in wording.SOURCES.items() if code in there}
     return choose("来源", {ALL: "全部来源", **names}, key="source") or None
 
@@ -316,6 +321,11 @@ def issue(group: str | None, *, label_all: str = "全部事项") -> str | None:
 
 def _names(frame: pl.DataFrame, code: str, name: str) -> dict[str, str]:
     return dict(frame.select(code, name).iter_rows())
+
+
+def is_whole_city(choice: Choice) -> bool:
+    """No place chosen? Then the figures are too many to point at anyone (app.disclosure)."""
+    return not (choice.county or choice.town or choice.community)
 
 
 def words(choice: Choice) -> str:

@@ -1,8 +1,9 @@
 """Which published version does this page run read, and what does it answer to a named question?
 
 HOME/marts/CURRENT holds the name of one marts file. A run looks at it once, in `begin_run`, and keeps that
-version to its end; the next run follows a newer CURRENT without a restart. The file is attached read-only into
-an in-memory DuckDB that can open nothing else. A named question is one SELECT in app/queries/<name>.sql.
+version to its end; the next run follows a newer CURRENT without a restart. With ?asof=DAY in the URL it is the file
+of that day instead. The file is attached read-only into an in-memory DuckDB that can open nothing else. A named
+question is one SELECT in app/queries/<name>.sql.
 """
 
 import re
@@ -15,17 +16,26 @@ import duckdb
 import polars as pl
 import streamlit as st
 
-from app.versions import current_version
+from app.versions import current_version, replay
 
 QUERIES = Path(__file__).parent / "queries"
 VERSION_KEY = "_marts_version"
+AS_OF = "asof"
+"""Query parameter with the past day looked at, YYYY-MM-DD; absent = the newest data."""
+AS_OF_KEY = "_asof"
+_AT = "\0"  # in no path: what follows tells one file from the next of the same name
 
 Parameter = str | int | float | bool | date | None
 
 
 def begin_run() -> None:
-    """Fix the version for this page run; raises NoMarts."""
-    st.session_state[VERSION_KEY] = str(current_version())
+    """Fix the version for this page run; raises NoMarts, or NotReplayed for a past day not worked out yet."""
+    asked = st.session_state[AS_OF_KEY] = st.query_params.get(AS_OF)
+    if asked is None:
+        st.session_state[VERSION_KEY] = str(current_version())
+    else:
+        path = replay(asked)
+        st.session_state[VERSION_KEY] = f"{path}{_AT}{path.stat().st_mtime_ns}"
 
 
 def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
@@ -39,6 +49,11 @@ def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
 def meta() -> Mapping[str, str]:
     """What the published version says about itself: as_of, city_name, data_through, last_full_week …"""
     return dict(query("meta").iter_rows())
+
+
+def newest_meta() -> Mapping[str, str]:
+    """The same of the version that serves, whatever day is looked at."""
+    return dict(_answer("meta", (), str(current_version())).iter_rows())
 
 
 @cache
@@ -69,7 +84,7 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
 def _connection(version: str) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one version attached; closed once three newer ones are in use."""
     connection = duckdb.connect()
-    quoted = version.replace("'", "''")
+    quoted = version.split(_AT)[0].replace("'", "''")
     connection.execute(f"attach '{quoted}' as marts (read_only)")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")

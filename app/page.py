@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import downloads, fields, marts, palette, versions, wording
+from app import asof, disclosure, downloads, fields, marts, palette, versions, wording
 from app.charts.style import CONFIG
 
 T = TypeVar("T")
@@ -36,11 +36,14 @@ class Edition:
     """Monday of the first week judged for warnings; None where no week was."""
     level_rule: str
     """How levels and the order of the warnings are set."""
+    replayed: str = ""
+    """正在回看 … where a past day is looked at; else empty."""
 
     def notes(self, *said: str) -> list[str]:
-        """Sentences for an export: what was said, then as-of day and version."""
+        """Sentences for an export: what was said, then the day looked back at, as-of day and version."""
         as_of = f"数据截至 {wording.full_day(self.data_through)}，数据版本 {self.version}。"
-        return [*(sentence for sentence in said if sentence), as_of]
+        looked_back = f"{self.replayed}。" if self.replayed else ""
+        return [*(sentence for sentence in (*said, looked_back) if sentence), as_of]
 
 
 def today() -> date:
@@ -49,29 +52,10 @@ def today() -> date:
 
 def start(title: str, question: str, *, lead: str = "") -> Edition:
     """Head of a page; stops with one sentence where nothing was published or there is no complete week."""
-    style()
-    try:
-        marts.begin_run()
-    except versions.NoMarts:
+    edition = opened(title, question, lead=lead)
+    if edition is None:
         _nothing_yet(title)
         st.stop()
-    about = marts.meta()
-    edition = Edition(
-        version=about["version"],
-        city_name=about["city_name"],
-        city_code=about["city_code"],
-        data_from=date.fromisoformat(about["data_from"]),
-        data_through=date.fromisoformat(about["data_through"]),
-        last_full_week=date.fromisoformat(about["last_full_week"]),
-        judged_from=_judged_from(about.get("judged_from")),
-        level_rule=about.get("level_rule", ""),
-    )
-    head(title, question, edition, lead=lead)
-    lost = st.query_params.pop(LOST, None)
-    if lost is not None:
-        quiet(f"没有“{lost[:40]}”这个页面，已转到「{title}」。其他页面在上面的菜单里。")
-    if (today() - edition.data_through).days > STALE_AFTER_DAYS:
-        quiet(f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库；本页都以这一天为界。")
     weeks = marts.query("weeks", data_from=edition.data_from, last_full_week=edition.last_full_week)
     if weeks.is_empty():
         quiet("入库的数据还不满一周，暂不能按周比较。请继续在「数据接入」补充导出文件后重新发布。")
@@ -79,11 +63,44 @@ def start(title: str, question: str, *, lead: str = "") -> Edition:
     return edition
 
 
-def _judged_from(said: str | None) -> date | None:
-    """From meta; a version published before meta said it is asked for its first verdict."""
-    if said is None:
-        return marts.query("judged_weeks")["week_start_on"].min()  # type: ignore[return-value]
-    return date.fromisoformat(said) if said else None
+def opened(title: str, question: str, *, lead: str = "") -> Edition | None:
+    """Head of a page that needs no complete week; None, without a head, where nothing was published. Stops where the
+    past day asked for has not been worked out."""
+    style()
+    try:
+        marts.begin_run()
+    except versions.NoMarts:
+        return None
+    except versions.NotReplayed as missing:
+        head(title, question)
+        asof.offer(missing.asked, missing.day, today())
+        st.stop()
+    about = marts.meta()
+    if about.get("schema") != versions.SCHEMA:
+        return None
+    as_of = st.query_params.get(marts.AS_OF)
+    edition = Edition(
+        version=about["version"],
+        city_name=about["city_name"],
+        city_code=about["city_code"],
+        data_from=date.fromisoformat(about["data_from"]),
+        data_through=date.fromisoformat(about["data_through"]),
+        last_full_week=date.fromisoformat(about["last_full_week"]),
+        judged_from=date.fromisoformat(about["judged_from"]) if about["judged_from"] else None,
+        level_rule=about.get("level_rule", ""),
+        replayed=asof.sentence(date.fromisoformat(as_of), about.get("replay_basis", "")) if as_of else "",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="page_masthead"):
+        head(title, question, edition, lead=lead)
+        asof.picker(about, today())
+    if edition.replayed:
+        st.html(f'<p class="replayed">{wording.escape(edition.replayed)}</p>')
+    lost = st.query_params.pop(LOST, None)
+    if lost is not None:
+        quiet(f"没有“{lost[:40]}”这个页面，已转到「{title}」。其他页面在上面的菜单里。")
+    if not edition.replayed and (today() - edition.data_through).days > STALE_AFTER_DAYS:
+        quiet(f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库；本页都以这一天为界。")
+    return edition
 
 
 def style() -> None:
@@ -99,13 +116,16 @@ def head(title: str, question: str, edition: Edition | None = None, *, lead: str
     )
     lead = f'<p class="lead">{wording.escape(lead)}</p>' if lead else ""
     st.html(
-        f'<header class="page-head"><p class="kicker">{wording.escape(about)}</p><h1>{question}</h1>{lead}</header>'
+        f'<header class="page-head"><p class="kicker">{wording.escape(about)}</p><h1>{question}</h1>{lead}</header>',
+        width="stretch",
     )
 
 
 def _nothing_yet(title: str) -> None:
     head(title, "尚无数据")
-    quiet("这里还没有发布过任何数据。先接入导出文件并发布，页面会自动打开新版本；想先看样子，可用演示城市：")
+    quiet("这里还没有发布过数据，或发布它的是旧程序。接入导出文件并发布（yanpan build）后，页面会自动打开新版本。")
+    st.page_link("views/intake.py", label="到「数据接入」上传文件", icon=":material/upload_file:")
+    st.html('<p class="note">也可以用命令行；想先看样子，可用演示城市：</p>')
     st.code("yanpan demo\nyanpan ingest var/demo\nyanpan build", language=None)
 
 
@@ -151,8 +171,13 @@ def chart(
     key: str,
     labels: Mapping[str, str] | None = None,
     on_select: Callable[[], None] | None = None,
+    export: Callable[[], pl.DataFrame] | None = None,
+    picture: Callable[[], go.Figure] | None = None,
 ) -> Any:
-    """A figure, below it what it rests on and 导出 of the same figure and frame."""
+    """A figure, below it what it rests on and 导出 of the same figure and frame.
+
+    export, picture: frame and figure to take away instead, where the screen shows more than may leave it.
+    """
     event = st.plotly_chart(
         figure,
         theme=None,
@@ -161,12 +186,12 @@ def chart(
         on_select=on_select or "ignore",
         selection_mode="points",
     )
-    foot(frame, name=name, notes=notes, key=key, figure=figure, labels=labels)
+    foot(export or frame, name=name, notes=notes, key=key, figure=picture or figure, labels=labels)
     return event
 
 
 def foot(
-    frame: pl.DataFrame,
+    frame: pl.DataFrame | Callable[[], pl.DataFrame],
     *,
     name: str,
     notes: Sequence[str],
@@ -192,8 +217,12 @@ def grid(
     """A longer table to scroll and sort; with `on_select` one row can be chosen. `helps`: what the head of a column explains."""
     known = {**fields.labels(), **(labels or {})}
     frame = frame.with_columns(pl.col("^.*_share$") * 100)
-    helps = helps or {}
-    config = {name: _grid_column(name, known[name], frame.schema[name], helps.get(name)) for name in frame.columns}
+    helps, has_marks = helps or {}, disclosure.marked(frame)
+    frame = disclosure.to_sort(frame)
+    config = {
+        name: _grid_column(name, known[name], frame.schema[name], helps.get(name), name in has_marks)
+        for name in frame.columns
+    }
     more: dict[str, Any] = {"on_select": on_select, "selection_mode": "single-row"} if on_select else {}
     needed = ROW_HEIGHT * (len(frame) + 1) + 3
     return st.dataframe(
@@ -207,7 +236,9 @@ def grid(
     )
 
 
-def _grid_column(name: str, label: str, kind: pl.DataType, help: str | None) -> Any:
+def _grid_column(name: str, label: str, kind: pl.DataType, help: str | None, is_marked: bool = False) -> Any:
+    if is_marked:
+        return st.column_config.TextColumn(label, help=help, alignment="right")
     if name.endswith("_share"):
         return st.column_config.NumberColumn(label, format="%+.1f%%", help=help)
     if kind == pl.Boolean:
@@ -247,13 +278,17 @@ def table(frame: pl.DataFrame, columns: Sequence[Column]) -> None:
     }
     head = "".join(f'<th class="{column.kind}">{wording.escape(column.head())}</th>' for column in columns)
     body = "".join(
-        "<tr>" + "".join(_cell(column, row[column.name], most) for column in columns) + "</tr>"
+        "<tr>"
+        + "".join(_cell(column, row[column.name], most, row.get(column.name + disclosure.MARK)) for column in columns)
+        + "</tr>"
         for row in frame.iter_rows(named=True)
     )
     st.html(f'<table class="reading"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
 
 
-def _cell(column: Column, value: Any, most: Mapping[str, float]) -> str:
+def _cell(column: Column, value: Any, most: Mapping[str, float], mark: str | None = None) -> str:
+    if mark is not None:
+        return f'<td class="{column.kind}">{wording.escape(mark)}</td>'
     if column.kind == "html":
         return f"<td>{value}</td>"
     if column.kind in ("number", "bar"):
@@ -279,10 +314,35 @@ header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1p
 [data-testid="stDataFrameColumnMenu"] {{ display: none; }}
 [data-testid="stSelectboxVirtualDropdown"] [data-empty] span {{ font-size: 0; }}
 [data-testid="stSelectboxVirtualDropdown"] [data-empty] span::after {{ content: "没有匹配的选项"; font-size: .9rem; }}
+[data-testid="stFileUploaderDropzone"] > span button p,
+[data-testid="stFileUploaderDropzoneInstructions"] span {{ font-size: 0; }}
+[data-testid="stFileUploaderDropzone"] > span button p::after {{ content: "选择文件"; font-size: 1rem; }}
+[data-testid="stFileUploaderDropzoneInstructions"] span::after {{ content: "或把文件拖到这个框里"; font-size: .9rem; }}
+[data-testid="stDateInput"] [data-placeholder] {{ font-size: 0; }}
+[data-testid="stDateInput"] [data-placeholder]::after {{ content: "年"; font-size: 1rem; }}
+[data-testid="stDateInput"] [data-type="month"][data-placeholder]::after {{ content: "月"; }}
+[data-testid="stDateInput"] [data-type="day"][data-placeholder]::after {{ content: "日"; }}
 .stMainBlockContainer {{ padding: 4.2rem 2.2rem 3rem; max-width: 1440px; margin: 0 auto; }}
 .page-head {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
-.st-key-masthead {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
-.st-key-masthead .page-head {{ border-bottom: 0; padding-bottom: 0; }}
+.st-key-masthead, .st-key-page_masthead {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
+.st-key-masthead .page-head, .st-key-page_masthead .page-head, .st-key-masthead .st-key-page_masthead
+  {{ border-bottom: 0; padding-bottom: 0; }}
+.replayed {{ background: {palette.LEVELS["yellow"].tint}; border-left: 3px solid {palette.LEVELS["orange"].colour};
+  padding: .5rem .9rem; margin: 0; font-weight: 700; }}
+.ended {{ background: {palette.PANEL}; border-left: 3px solid {palette.ACCENT}; padding: .5rem .9rem; margin: 0; }}
+.ended.failed, .ended.interrupted {{ border-left-color: {palette.LEVELS["red"].colour}; }}
+ul.facts, .result ul {{ margin: 0; padding-left: 1.1rem; font-size: .92rem; line-height: 1.65; }}
+.result {{ border-bottom: 1px solid {palette.RULE}; padding: .35rem 0; }}
+.result b, .verdict b {{ margin-right: .9rem; }}
+.verdict {{ margin: 0; }}
+.verdict.good span::before, .sure.good::before {{ content: "✓ "; color: {palette.ACCENT}; }}
+.verdict.bad span::before {{ content: "✕ "; color: {palette.LEVELS["red"].colour}; }}
+.verdict.open span::before, .sure.open::before {{ content: "？"; color: {palette.LEVELS["orange"].colour}; }}
+.sure {{ white-space: nowrap; font-variant-numeric: tabular-nums; }}
+.columns-head {{ display: grid; grid-template-columns: 3fr 4fr 3fr 1fr 5fr; gap: 1rem; margin: 0; font-size: .8rem;
+  color: {palette.MUTED}; border-bottom: 1px solid {palette.INK}; }}
+.doing {{ margin: 0; font-weight: 700; }}
+.said {{ margin: 0; font-size: .88rem; line-height: 1.6; color: {palette.MUTED}; }}
 .page-head .kicker {{ margin: 0; font-size: .82rem; color: {palette.MUTED}; letter-spacing: .04em; }}
 .page-head h1 {{ margin: .1rem 0 0; padding: 0; font-size: 1.9rem; line-height: 1.3; font-weight: 700; }}
 .page-head .lead {{ margin: .25rem 0 0; color: {palette.MUTED}; font-size: .95rem; }}

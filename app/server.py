@@ -29,7 +29,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import versions
+from app import disclosure, jobs, versions
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT_SECURITY_POLICY = (
@@ -135,6 +135,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     for module in IMPORT_FIRST:
         importlib.import_module(module)
+    jobs.sweep()  # uploaded files of jobs that died with the machine
     marts = importlib.import_module("app.marts")  # not before Streamlit's runtime: its caches look for it
     with contextlib.suppress(versions.NoMarts):
         marts.warm(versions.current_version())
@@ -150,6 +151,7 @@ async def _collect_by_the_clock() -> None:
     while True:
         await asyncio.sleep(COLLECT_EVERY_SECONDS)
         gc.collect()
+        jobs.sweep()  # nobody may look at the page again after a job died
 
 
 def say_sorry(error: Exception) -> bool:
@@ -192,6 +194,11 @@ def main(arguments: list[str] | None = None) -> int:
             f"看板目前没有登录功能，只能在本机打开，不能监听 {chosen.host}；请改用 --host 127.0.0.1。",
             file=sys.stderr,
         )
+        return 2
+    try:
+        disclosure.min_cell()
+    except disclosure.BadSetting as error:
+        print(error, file=sys.stderr)
         return 2
     family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:

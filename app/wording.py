@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from app import fields
+from app import deadlines, fields
 from app.palette import LEVELS
 
 SOURCES = fields.words("source")
@@ -118,14 +118,15 @@ def evidence(text: str | None) -> Mapping[str, list[dict]]:
 
 
 def evidence_line(text: str | None, *, limit: int = 2) -> str:
-    """主要在 云水社区 31 件、锦绣社区 12 件；来源 12345热线 40 件；渠道 电话 22 件"""
+    """主要在 云水社区 31 件、锦绣社区 12 件；来源 12345热线 40 件；渠道 电话 22 件; without a figure where n_events is null."""
     parts = evidence(text)
     said = []
     for kind, word in (("places", "主要在"), ("sources", "来源"), ("channels", "渠道")):
         rows = parts.get(kind, [])[:limit]
         if rows:
             listed = "、".join(
-                f"{SOURCES.get(row['name'], row['name']) if kind == 'sources' else row['name']} {row['n_events']:,} 件"
+                (SOURCES.get(row["name"], row["name"]) if kind == "sources" else row["name"])
+                + ("" if row["n_events"] is None else f" {row['n_events']:,} 件")
                 for row in rows
             )
             said.append(f"{word} {listed}")
@@ -152,8 +153,8 @@ def chance(per_year: float) -> str:
     return "百年不足一次"
 
 
-def item(row: Mapping[str, Any]) -> str:
-    """One redacted item as HTML: when and where, then what was said."""
+def item(row: Mapping[str, Any], rule: Mapping[str, Any] | None = None) -> str:
+    """One redacted item as HTML: when and where, then what was said. `rule`: its deadline rule, told under the pointer."""
     flags = [
         word for name, word in (("is_overdue", "超期"), ("is_repeat", "重复"), ("is_group", "群体性")) if row[name]
     ]
@@ -166,6 +167,10 @@ def item(row: Mapping[str, Any]) -> str:
         STATUSES[row["status"]] + (f"（{full_day(row['closed_on'])}）" if row["closed_on"] else ""),
     ]
     tags = "".join(f'<span class="flag">{word}</span>' for word in flags)
+    why = deadlines.explain(row, rule)
+    if why:
+        due = f"限办 {full_day(row['due_on'])}" if row["due_on"] else "无限办时间"
+        tags += f'<span class="flag" title="{escape(why)}">{due}</span>'
     text = escape(row["text"]) if row["text"] else "（按规定不存内容，或来源未填）"
     return (
         f'<article class="item"><p class="note">{escape(" · ".join(part for part in about if part))} {tags}</p>'

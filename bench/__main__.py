@@ -1,4 +1,5 @@
-"""The figures of BENCHMARKS.md: `make bench`, or `python -m bench pipeline --items 1000000` / `python -m bench pages`.
+"""The figures of BENCHMARKS.md: `make bench`, or `python -m bench pipeline --items 1000000` / `python -m bench pages`,
+`python -m bench detectors`, `python -m bench redaction`, `python -m bench scenarios --reps 20 --seed 1`.
 
 Ratios are taken in one run on one machine: the pipeline against DuckDB's bare `read_csv` of the same rows.
 """
@@ -17,15 +18,27 @@ from pathlib import Path
 import duckdb
 import fastexcel
 
+from bench import detectors, redaction, scenarios
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("what", nargs="?", default="all", choices=("all", "pipeline", "pages", "warnings"))
+    whats = ("all", "pipeline", "pages", "warnings", "detectors", "redaction", "scenarios")
+    parser.add_argument("what", nargs="?", default="all", choices=whats)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="folder to work in and keep (default: a temporary one)")
+    parser.add_argument("--reps", type=int, default=20, help="series of each scenario")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="scenarios: one row of the short-history table")
     options = parser.parse_args()
+    if options.what == "scenarios":
+        return scenarios.run(options.reps, options.seed, options.quick)
+    if options.what == "detectors":
+        return detectors.run()
+    if options.what == "redaction":
+        return redaction.run()
     work = options.keep or Path(tempfile.mkdtemp(prefix="yanpan-bench-"))
     try:
         home = work / "home"

@@ -4,6 +4,7 @@ Order: seeds and reference → places and issues resolved → sql/marts → dete
 Every step is rebuilt from the warehouse, so the same warehouse, reference and as-of day give the same figures.
 """
 
+import re
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -13,7 +14,20 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipelines import classify, places, publish, reference, signals, warehouse
+from pipelines import (
+    classify,
+    corrections,
+    deadlines,
+    places,
+    positions,
+    privacy_scan,
+    publish,
+    quality,
+    reference,
+    signals,
+    states,
+    warehouse,
+)
 from pipelines.config import SEEDS, SQL, Home
 from pipelines.errors import CheckFailed, SourceError, UsageError
 
@@ -22,12 +36,18 @@ SEARCH_PATH = "marts.main,warehouse.core"
 
 
 def build(
-    home: Home, *, today: date, as_of: date | None = None, progress: Callable[[str], None] = lambda step: None
+    home: Home,
+    *,
+    today: date,
+    as_of: date | None = None,
+    is_replay: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> dict:
     """Build and publish a new version; returns what `meta` says of it plus seconds a step.
 
-    `as_of`: nothing registered after this day is seen (default: `today`). Raises CheckFailed, with the previous
-    version still serving, when a check finds wrong rows.
+    `as_of`: only what was known on this day is seen (default: `today`); see `states.view_as_known`. `is_replay`: the
+    result is put beside the versions, for whoever asks for that day, and the version that serves stays. Raises
+    CheckFailed, with the previous version still serving, when a check finds wrong rows.
     """
     if not home.warehouse.exists():
         raise SourceError(
@@ -36,8 +56,11 @@ def build(
             expected="先导入信访、12345 或网格文件",
             next_step="请先运行 yanpan ingest 文件或文件夹",
         )
+    warehouse.connect(home).close()  # brings an older one up to date; says whether it is busy or damaged
     home.marts.mkdir(exist_ok=True)
     building = home.marts / "building.duckdb"
+    reference.keep(home)
+    folder = reference.as_of(home, as_of) if as_of else home.reference
     as_of = min(as_of or today, today)
     seconds: dict[str, float] = {}
 
@@ -49,26 +72,34 @@ def build(
 
     with warehouse.storage_errors("新版本没有发布，原版本继续使用"), _open(home, building) as connection:
         version = max([*publish.existing(home), 0]) + 1
-        step("区划与事项", lambda: _resolve_names(connection, home, as_of))
+        basis = states.view_as_known(connection, as_of, warehouse="warehouse")
+        step("更正", lambda: _correct(connection, home, as_of))
+        step("区划与事项", lambda: _resolve_names(connection, folder, as_of))
+        step("时限与质量", lambda: _prepare(connection, folder, as_of))
         step("统计表", lambda: run_marts(connection))
-        weeks = _complete_weeks(connection, today)
+        # A day that is reconstructed is over; a day as it was known is as far as it had come.
+        weeks = _complete_weeks(connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1)))
         step("预警", lambda: _detect(connection, weeks))
-        step("概况", lambda: _describe(connection, version, as_of, weeks))
+        step(
+            "个人信息复查",
+            lambda: _put(connection, "privacy_scan", privacy_scan.scan_tables(connection), temporary=False),
+        )
+        step("概况", lambda: _describe(connection, version, as_of, basis, weeks))
         step("校验", lambda: run_checks(connection))
         meta = dict(connection.execute("select key, value from meta").fetchall())
         connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
-        publish.publish(home, building, version)
+        if is_replay:
+            publish.keep_replay(home, building, as_of)
+        else:
+            publish.publish(home, building, version)
     return {**meta, "version": version, "seconds": seconds}
 
 
 def _open(home: Home, building: Path) -> duckdb.DuckDBPyConnection:
     """An in-memory connection with the warehouse attached read-only and a fresh marts file to write."""
     connection = duckdb.connect()
-    busy = SourceError(
-        home.path.name,
-        found="数据文件正被另一个 yanpan 进程使用",
-        expected="同一时间只有一个导入或构建在运行",
-        next_step="请等它结束后重试",
+    busy = warehouse.WarehouseBusy(
+        "数据文件正被另一个 yanpan 进程使用（导入或计算正在进行）。请等它结束后再运行同一条命令。"
     )
     try:
         if building.exists():  # left by a killed build, or in use by a running one: the lock tells which
@@ -103,10 +134,12 @@ def _put(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame,
     connection.unregister("incoming_frame")
 
 
-def _resolve_names(connection: duckdb.DuckDBPyConnection, home: Home, as_of: date) -> None:
-    reference_places = reference.read_places(home.reference)
+def _resolve_names(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: date) -> None:
+    as_of_end = datetime.combine(as_of + timedelta(days=1), datetime.min.time())
+    reference_places, boundaries = reference.read_places(folder), reference.read_boundaries(folder)
     reported_places = connection.sql(
-        "select county_name, town_name, community_name, count(*) as n_events from core.event group by all order by all"
+        "select county_name, town_name, community_name, count(*) as n_events from known_event"
+        f" where registered_at < timestamp '{as_of_end}' group by all order by all"
     ).pl()
     resolved, provisional = places.resolve(reported_places, reference_places)
     if reference_places.filter(pl.col("place_level") == "city").is_empty():
@@ -114,26 +147,32 @@ def _resolve_names(connection: duckdb.DuckDBPyConnection, home: Home, as_of: dat
     _put(connection, "reference_place", reference_places)
     _put(connection, "resolved_place", resolved)
     _put(connection, "provisional_place", provisional)
-    _put(connection, "reference_boundary", reference.read_boundaries(home.reference))
+    _put(connection, "reference_boundary", reference.for_display(boundaries))
+    ground = None if boundaries.is_empty() else positions.Atlas(reference_places, boundaries)
+    occupied, default_points = positions.locate(connection, ground, as_of_end)
+    _put(connection, "resolved_position", occupied)
+    _put(connection, "default_cell", default_points)
 
-    reported_categories = connection.sql("select distinct source, category_raw from core.event order by all").pl()
-    crosswalk = reference.read_crosswalk(home.reference)
+    reported_categories = connection.sql(
+        f"select distinct source, category_raw from known_event where registered_at < timestamp '{as_of_end}' order by all"
+    ).pl()
+    crosswalk = reference.read_crosswalk(folder)
     resolved_categories, provisional_issues = classify.resolve(reported_categories, crosswalk)
-    _put(connection, "resolved_category", resolved_categories)
+    issues = pl.read_csv(SEEDS / "issue.csv", infer_schema=False)
+    _put(connection, "resolved_category", classify.counted_only(resolved_categories, issues))
     _put(connection, "provisional_issue", provisional_issues)
-    _put(connection, "issue_seed", pl.read_csv(SEEDS / "issue.csv", infer_schema=False))
+    _put(connection, "issue_seed", issues)
     holidays = pl.read_csv(SEEDS / "holiday.csv", try_parse_dates=True)
     _put(connection, "holiday_seed", holidays.with_columns(pl.col("is_off_day").cast(pl.Boolean)))
 
-    as_of_end = datetime.combine(as_of + timedelta(days=1), datetime.min.time())
     _put(connection, "build_parameter", pl.DataFrame({"as_of_end": [as_of_end]}))
     first, last = connection.execute(
-        "select min(registered_at)::date, max(registered_at)::date from core.event where registered_at < ?",
+        "select min(registered_at)::date, max(registered_at)::date from known_event where registered_at < ?",
         [as_of_end],
     ).fetchall()[0]
     if first is None:
         raise SourceError(
-            home.path.name,
+            "数据仓库",
             found=f"截至 {as_of} 没有任何入库事项",
             expected="至少一件",
             next_step="请先用 yanpan ingest 导入文件，或改用更晚的 --as-of",
@@ -141,6 +180,15 @@ def _resolve_names(connection: duckdb.DuckDBPyConnection, home: Home, as_of: dat
     monday, sunday = first - timedelta(days=first.weekday()), last + timedelta(days=6 - last.weekday())
     day = pl.date_range(monday, sunday, eager=True).alias("day_on")
     _put(connection, "covered_day", day.to_frame().with_columns(day.dt.strftime("%G-W%V").alias("iso_week")))
+
+
+def _correct(connection: duckdb.DuckDBPyConnection, home: Home, as_of: date) -> None:
+    _put(connection, "correction", corrections.apply(connection, home, as_of), temporary=False)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: date) -> None:
+    deadlines.prepare(connection, folder, as_of)
+    quality.prepare(connection)
 
 
 def mart_files() -> dict[str, Path]:
@@ -245,7 +293,9 @@ def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     return connection.execute(cities).fetchall()[0]
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, weeks: pl.DataFrame) -> None:
+def _describe(
+    connection: duckdb.DuckDBPyConnection, version: int, as_of: date, basis: str, weeks: pl.DataFrame
+) -> None:
     first, last, n_events = connection.execute(
         "select min(registered_on), max(registered_on), sum(n_events)::bigint from daily_counts"
     ).fetchall()[0]
@@ -256,8 +306,10 @@ def _describe(connection: duckdb.DuckDBPyConnection, version: int, as_of: date, 
     city_code, city_name = _city(connection)
     facts = {
         "version": str(version),
+        "schema": publish.SCHEMA,
         "built_at": datetime.now().isoformat(timespec="seconds"),
         "as_of": str(as_of),
+        "replay_basis": basis,
         "city_code": city_code,
         "city_name": city_name,
         "data_from": str(first),
@@ -277,7 +329,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, *, needs_warehouse: bool =
     connection.register("field", fields.to_arrow())
     names = []
     for path in sorted((SQL / "checks").glob("*.sql")):
-        if not needs_warehouse and "core." in path.read_text(encoding="utf-8"):
+        if not needs_warehouse and re.search(r"\b(?:core\.|known_)", path.read_text(encoding="utf-8")):
             continue
         wrong = connection.sql(path.read_text(encoding="utf-8")).limit(3).pl()
         if len(wrong):

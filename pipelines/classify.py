@@ -8,6 +8,8 @@ items too.
 
 import polars as pl
 
+from pipelines.sources.events import CONFIDENTIAL_CATEGORY
+
 UNCLASSIFIED = ("9999", "未分类", "99", "未分类")
 RESOLVED_COLUMNS = {"source": pl.String, "category_raw": pl.String, "issue_code": pl.String}
 ISSUE_COLUMNS = ("issue_code", "issue_name", "group_code", "group_name")
@@ -40,3 +42,13 @@ def resolve(reported: pl.DataFrame, crosswalk: pl.DataFrame) -> tuple[pl.DataFra
         pl.DataFrame(rows, schema=RESOLVED_COLUMNS, orient="row"),
         pl.DataFrame(new_issues, schema=dict.fromkeys(ISSUE_COLUMNS, pl.String), orient="row"),
     )
+
+
+def counted_only(resolved: pl.DataFrame, issues: pl.DataFrame) -> pl.DataFrame:
+    """RESOLVED_COLUMNS with is_counted_only: 检举控告 and 涉法涉诉, by the source's words or by our issue.
+
+    `issues`: sql/seeds/issue.csv as text. Of such items no text, unit or list is shown (《信访工作条例》 art. 30, 31).
+    """
+    private = issues.filter(pl.col("is_counted_only") == "true")["issue_code"].implode()
+    by_words = pl.col("category_raw").str.contains(CONFIDENTIAL_CATEGORY).fill_null(False)
+    return resolved.with_columns((by_words | pl.col("issue_code").is_in(private)).alias("is_counted_only"))

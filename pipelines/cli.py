@@ -25,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     except YanpanError as error:
         say(f"错误：{error}")
         if options.json:
-            print(json.dumps({"error": str(error), "exit_code": error.exit_code}, ensure_ascii=False))
+            kind = type(error).__name__
+            print(json.dumps({"error": str(error), "exit_code": error.exit_code, "kind": kind}, ensure_ascii=False))
         return error.exit_code
     if options.json:
         print(json.dumps(result, ensure_ascii=False, default=str))
@@ -53,8 +54,25 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     one.add_argument("--source", choices=("petition", "hotline", "grid"), help="数据来源（默认按表头识别）")
     one.add_argument("--layout", help="文件版式（默认按表头识别）")
+    one.add_argument("--crs", help="边界文件的坐标系（文件自己没有写明时）：cgcs2000、gcj02、bd09 或 EPSG:代号")
+    one.add_argument("--known-on", type=_day, help="这些文件的导出日期（默认今天），补导旧文件时注明，YYYY-MM-DD")
+    command("batches", _batches, "列出已导入的批次")
+    one = command("undo", _undo, "撤回一个批次，如同从未导入")
+    one.add_argument("batch", help="批次号（见 yanpan batches）")
+    one = command("rejected", _rejected, "列出某些批次没有收的行和原因")
+    one.add_argument("batches", nargs="+", metavar="批次号")
+    one = command("watch", _watch, "看守 HOME/inbox 文件夹：放进去的文件自动导入，随后发布一次")
+    one.add_argument("--once", action="store_true", help="只看一次就结束，供定时任务使用")
+    one.add_argument("--every", type=_positive, default=30, metavar="秒", help="多久看一次（默认 30 秒）")
+    one.add_argument(
+        "--keep-days", type=_days, default=7, metavar="天", help="原文件移走后保留几天（默认 7；0 为立即删除）"
+    )
+    _add_layout(commands.add_parser("layout", help="没见过的文件：建议、试读、保存版式"), shared)
     one = command("build", _build, "重算统计表与预警，校验后发布新版本")
-    one.add_argument("--as-of", type=_day, help="只看这一天（含）以前登记的事项，YYYY-MM-DD")
+    one.add_argument("--as-of", type=_day, help="只看这一天（含）已知的情况，YYYY-MM-DD")
+    one.add_argument(
+        "--replay", action="store_true", help="结果只供回看这一天，不替换正在使用的版本（须同时给 --as-of）"
+    )
     one = command("serve", _serve, "启动看板")
     one.add_argument("--host", default="127.0.0.1")
     one.add_argument("--port", default=os.environ.get("PORT") or "8501", help="端口（默认 PORT，否则 8501）")
@@ -62,6 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     one = command("rollback", _rollback, "退回到某个版本")
     one.add_argument("version", type=int)
     command("check", _check, "对当前版本重新核对表结构与勾稽关系")
+    one = command("detect", _detect, "用参照算法判断 CSV 里的周计数序列，与 R 等其他程序核对")
+    one.add_argument("method", choices=("farrington", "ears", "cusum", "bayes", "scan"), metavar="算法")
+    one.add_argument("--input", type=Path, help="CSV：series,week,count[,population][,date]（scan 以外）")
+    one.add_argument("--cases", type=Path, help="scan：CSV，place,week|date[,count]")
+    one.add_argument("--places", type=Path, help="scan：CSV，place,x,y（公里）或 place,lon,lat[,population]")
+    one.add_argument("--settings", type=Path, help="设置，JSON，键名与 R surveillance 相同（默认用其默认值）")
+    one.add_argument("--weeks", help="要判断的周，如 588,600 或 580-624（默认每一周）")
+    one.add_argument("--compat", action="store_true", help="与 R 的数值一致，包括它的错误（默认用改正后的算法）")
+    one.add_argument("--out", type=Path, required=True, help="结果 CSV")
     one = command("redact", _redact, "对 CSV 的一列文字脱敏并复查")
     one.add_argument("csv", type=Path)
     one.add_argument("--column", required=True)
@@ -69,11 +96,65 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_layout(layout: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """What one can do with layouts: list, propose, check, add, remove."""
+    verbs = layout.add_subparsers(required=True, metavar="做什么", dest="verb")
+    sources = ("petition", "hotline", "grid")
+
+    def verb(name: str, help_text: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
+        one.set_defaults(run=_layout)
+        return one
+
+    verb("list", "列出内置和本单位保存的版式")
+    one = verb("propose", "没见过的文件：给出各列的建议对应；加 --save 才保存")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--source", choices=sources, help="数据来源（默认按列名判断）")
+    one.add_argument("--map", action="append", default=[], metavar="列名=名称", help="把一列对应到指定名称，可多次")
+    one.add_argument("--drop", action="append", default=[], metavar="列名", help="丢弃一列，可多次")
+    one.add_argument(
+        "--constant", action="append", default=[], metavar="名称=值", help="文件没有的一项用固定值，可多次"
+    )
+    one.add_argument("--number-from", metavar="content|列名,列名", help="没有编号列时：按内容，或由几列合成")
+    one.add_argument(
+        "--status", action="append", default=[], metavar="词=状态", help="状态词对应到七种状态之一，可多次"
+    )
+    one.add_argument("--separator", action="append", metavar="符号", help="分类各级之间的分隔符，可多次")
+    one.add_argument("--crs", metavar="坐标系", help="cgcs2000、wgs84、gcj02、bd09 或 EPSG:代号")
+    one.add_argument("--bounds", metavar="西,南,东,北", help="坐标应在的范围（度），境外数据需要给出")
+    one.add_argument("--title", help="版式的中文名称")
+    one.add_argument("--save", metavar="版式名", help="保存为 HOME/layouts/版式名.json")
+    one.add_argument("--replace", action="store_true", help="已有同名版式时覆盖")
+    one.add_argument("--save-as-categories", choices=sources, help="分类表：把有把握的分类对应到本系统的事项")
+    one = verb("check", "试读前 1000 行，不写入任何数据")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--source", choices=sources, help="数据来源（默认按表头识别）")
+    one.add_argument("--layout", help="文件版式（默认按表头识别）")
+    one = verb("add", "检查并保存一个手写的版式文件")
+    one.add_argument("file", type=Path, metavar="LAYOUT.json")
+    one.add_argument("--name", help="版式名（默认同文件名）")
+    one.add_argument("--replace", action="store_true", help="已有同名版式时覆盖")
+    one = verb("remove", "删去一个保存过的版式；已导入的数据不受影响")
+    one.add_argument("name", metavar="版式名")
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"日期应写成 2026-06-30 这样，收到“{text}”") from error
+
+
+def _positive(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 86_400):
+        raise argparse.ArgumentTypeError(f"应为 1 到 86400 的整数，收到“{text}”")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not (text.isdecimal() and int(text) <= 3650):
+        raise argparse.ArgumentTypeError(f"应为 0 到 3650 的整数，收到“{text}”")
+    return int(text)
 
 
 # What argparse says, in Chinese: it looks its sentences up through gettext.
@@ -108,11 +189,27 @@ def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import ingest, reference
 
     home = config.home(options.home)
-    folders = reference.folders(options.paths)
+    folders, loose = reference.folders(options.paths), reference.loose_files(options.paths)
+    installed: list[dict] = []
+
+    def install() -> None:
+        installed.extend(reference.install(folder, home, crs=options.crs) for folder in folders)
+        if loose:
+            installed.append(reference.install_files(loose, home, crs=options.crs))
+        for note in [note for one in installed for note in one["notes"]]:
+            say(f"提示：{note}")
+
     batches = ingest.ingest(
-        options.paths, home, source=options.source, layout=options.layout, today=date.today(), progress=say
+        options.paths,
+        home,
+        besides=loose,
+        before_loading=install,
+        source=options.source,
+        layout=options.layout,
+        today=date.today(),
+        known_on=options.known_on,
+        progress=say,
     )
-    installed = [reference.install(folder, home) for folder in folders]
     keys = ("n_read", "n_loaded", "n_updated", "n_rejected", "n_duplicate", "n_out_of_scope")
     total = {
         key.removeprefix("n_"): sum(batch[key] for batch in batches if batch["status"] == "loaded") for key in keys
@@ -125,19 +222,91 @@ def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
         f"{len(batches)} 个文件：读入 {total['read']:,} = 入库 {total['loaded']:,}（更新 {total['updated']:,}）"
         f" + 拒收 {total['rejected']:,} + 重复 {total['duplicate']:,} + 范围外 {total['out_of_scope']:,}"
         + (f"；另有 {known} 个文件此前已导入，未改动任何数据" if known else "")
-        + (f"；参考数据 {installed[-1]['places']:,} 个区域" if installed else "")
+        + (
+            f"；参考数据 {installed[-1]['places']:,} 个区域、{installed[-1]['boundaries']:,} 个边界"
+            if installed
+            else ""
+        )
         + "。下一步：yanpan build"
     )
+    if installed and not batches:
+        text = text[text.index("参考数据") :]
     return {"total": total, "batches": batches, "reference": installed}, text
+
+
+def _batches(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines import ingest
+
+    rows = ingest.ledger(config.home(options.home, create=False))
+    lines = [
+        f"{row['batch_id']}  {row['known_on']}  {row['file_name']}：入库 {row['n_loaded']:,}（更新 {row['n_updated']:,}），"
+        f"拒收 {row['n_rejected']:,}，重复 {row['n_duplicate']:,}，范围外 {row['n_out_of_scope']:,}"
+        for row in rows
+    ]
+    return {"batches": rows}, "\n".join(lines) or "还没有导入过文件。下一步：yanpan ingest 文件或文件夹"
+
+
+def _undo(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines import ingest
+
+    batch = ingest.undo(config.home(options.home, create=False), options.batch)
+    return batch, (
+        f"已撤回批次 {batch['batch_id']}（{batch['file_name']}）：{batch['n_removed']:,} 件随之移除，"
+        f"{batch['n_restored']:,} 件恢复为此前的状态。看板在下次 yanpan build 后更新。"
+    )
+
+
+def _rejected(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines import warehouse
+
+    with warehouse.connect(config.home(options.home, create=False), read_only=True) as connection:
+        rows = connection.execute(
+            "select b.source, b.layout, b.file_name, r.source_row, r.column_name, r.found, r.rule, r.hint"
+            " from core.rejected_row as r inner join core.batch as b on b.batch_id = r.batch_id"
+            " where list_contains($batches, r.batch_id) order by b.file_name, r.source_row, r.rule",
+            {"batches": options.batches},
+        )
+        names = [column[0] for column in rows.description or ()]
+        found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    lines = [
+        f"{row['file_name']} 第 {row['source_row']} 行「{row['column_name'] or '—'}」：{row['hint']}" for row in found
+    ]
+    return {"rejected": found}, "\n".join(lines) or "这些批次没有拒收的行。"
+
+
+def _watch(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines import inbox
+
+    home = config.home(options.home)
+    try:
+        total = inbox.watch(home, once=options.once, every=options.every, keep_days=options.keep_days, say=say)
+    except KeyboardInterrupt:
+        return {"stopped": True}, "已停止看守。"
+    published = f"；已发布版本 {total['version']}" if total["version"] else ""
+    return total, f"导入 {total['taken']} 个，未导入 {total['refused']} 个，等待 {total['waiting']} 个{published}。"
+
+
+def _layout(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines.layouts import command
+
+    return command.RUN[options.verb](options, say)
 
 
 def _build(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import build as builder
 
     home = config.home(options.home, create=False)
+    if options.replay and options.as_of is None:
+        raise UsageError("--replay 须同时用 --as-of 给出要回看的日期。")
     result = builder.build(
-        home, today=date.today(), as_of=options.as_of, progress=lambda name: say(f"正在计算：{name}")
+        home,
+        today=date.today(),
+        as_of=options.as_of,
+        is_replay=options.replay,
+        progress=lambda name: say(f"正在计算：{name}"),
     )
+    if options.replay:
+        return result, f"{result['as_of']} 当天的情况已算好，可在看板“截至”处选择这一天回看；正在使用的版本没有变。"
     return result, (
         f"已发布版本 {result['version']}：{int(result['n_events']):,} 件，{result['data_from']} 至 {result['data_through']}。"
     )
@@ -181,10 +350,45 @@ def _rollback(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
 
 def _check(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import build as builder
+    from pipelines import privacy_scan
 
     home = config.home(options.home, create=False)
     names = builder.check_current(home)
-    return {"checks": names}, f"{len(names)} 项校验全部通过。"
+    say("正在复查个人信息：统计文件、数据仓库、导出和日志…")
+    scan = privacy_scan.scan_home(home)
+    privacy_scan.refuse(scan)
+    summary = privacy_scan.summary(scan)
+    return {"checks": names, "privacy": summary}, f"{len(names)} 项校验全部通过。{summary['sentence']}"
+
+
+def _detect(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    if options.method == "scan":
+        return _scan(options)
+    if options.input is None:
+        raise UsageError(f"{options.method} 须用 --input 给出计数文件。")
+    from pipelines import detect_files
+
+    result = detect_files.detect(
+        options.method, options.input, options.out, settings=options.settings, weeks=options.weeks,
+        compat=options.compat,
+    )  # fmt: skip
+    return result, (
+        f"{result['series']:,} 个序列，判断 {result['rows']:,} 次，预警 {result['alarms']:,} 次"
+        + (f"，{result['not_assessed']:,} 次历史不足未判断" if result["not_assessed"] else "")
+        + f"；已写入 {options.out}。"
+    )
+
+
+def _scan(options: argparse.Namespace) -> tuple[dict, str]:
+    from pipelines import scan_files
+
+    if options.cases is None or options.places is None:
+        raise UsageError("scan 须用 --cases 和 --places 给出事项与地点两个文件。")
+    result = scan_files.scan_clusters(options.cases, options.places, options.out, settings=options.settings)
+    return result, (
+        f"{result['places']:,} 个地点、{result['periods']:,} 期、{result['cases']:,} 件，找到 {result['clusters']} 处聚集；"
+        f"已写入 {options.out}。"
+    )
 
 
 def _redact(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:

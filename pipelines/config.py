@@ -30,6 +30,10 @@ class Home:
         return self.path / "reference"
 
     @property
+    def layouts(self) -> Path:
+        return self.path / "layouts"
+
+    @property
     def demo(self) -> Path:
         return self.path / "demo"
 

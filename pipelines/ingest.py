@@ -11,32 +11,29 @@ import json
 import os
 import secrets
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines import redact, warehouse
+from pipelines import layouts, positions, publish, redact, states, totals, warehouse
 from pipelines.config import Home
 from pipelines.errors import SourceError, UsageError, YanpanError
 from pipelines.sources import SOURCES, reading
-from pipelines.sources.events import EVENT_COLUMNS, REJECTED_COLUMNS
-from pipelines.sources.recognise import Layout, Recognised, recognise
+from pipelines.sources.events import REJECTED_COLUMNS, control_totals
+from pipelines.sources.recognise import Recognised, recognise
 
-SUFFIXES = (".csv", ".tsv", ".xlsx", ".xls")
+FOLDER_SUFFIXES = (*reading.EXPORT_SUFFIXES, ".zip")
 TRUTH_FILE, EXPECTED_PREFIX = "truth.csv", "expected_"  # the demo's answers, the samples' answers
 REFERENCE_FOLDER = "reference"
-# Of a file's rows, this share on one exact point, and at least this many, make it a default point.
-DEFAULT_POINT_SHARE, DEFAULT_POINT_ROWS = 0.005, 30
 WORKERS, AHEAD = 2, 3
 HELPING_ROWS = 20_000
-CO_ROW_OFFSET = 1 << 40  # a co-handler's row is only taken where there is no main row
 
 FREE_TEXT = ("title", "text")
 WORD_COLUMNS = (
@@ -55,7 +52,8 @@ WORD_COLUMNS = (
 
 
 Raw = tuple[Recognised, pl.DataFrame, pl.DataFrame]  # whose block, rows as read, rows that were not even rows
-Prepared = tuple[pl.DataFrame, pl.DataFrame, Counter[str]]  # events, rejected rows, redactions
+# events, rejected rows, redactions, what total rows state
+Prepared = tuple[pl.DataFrame, pl.DataFrame, Counter[str], pl.DataFrame]
 Block = Prepared | YanpanError | None
 
 
@@ -65,14 +63,16 @@ class Staged(NamedTuple):
     counts: dict[str, int]
     redactions: dict[str, int]
     notes: list[str]
+    crs: str | None
+    crs_hits: str | None
+    totals: list[dict]  # what the file's own 合计 rows state beside what was counted
 
 
 class Stage(NamedTuple):
-    """Of the rows staged: how many, for how many items, with how many points, registered when."""
+    """Of the rows staged: how many, for how many items, registered when."""
 
     n_rows: int
     n_items: int
-    n_points: int
     first: datetime | None
     last: datetime | None
 
@@ -84,16 +84,25 @@ def ingest(
     source: str | None = None,
     layout: str | None = None,
     today: date | None = None,
+    known_on: date | None = None,
+    besides: Collection[Path] = (),
+    before_loading: Callable[[], None] = lambda: None,
     progress: Callable[[str], None] | None = None,
 ) -> list[dict]:
     """Take files and folders in; one dict a file: the columns of core.batch, `status` and `notes`.
 
     `status` is loaded or already_loaded (the same bytes were taken in before; nothing changed). `layout` may also be
     the path of a JSON file holding a Layout and its source. `today` bounds the registration dates that can be true.
+    `known_on`: the day these files were exported, where that is not `today`; what they say of an item gives way to what
+    later exports say. `besides`: files below `paths` that are no exports. `before_loading` is run once all files are
+    recognised: to install the boundaries by which their coordinates are judged.
     """
+    known_on = known_on or today or date.today()
+    if today and known_on > today:
+        raise UsageError(f"导出日期 {known_on} 在今天（{today}）之后。请改正 --known-on。")
     say = progress or (lambda text: None)
-    layouts = _chosen_layouts(source, layout)
-    plans = _recognised(find_files(paths), layouts, say)
+    known_layouts = layouts.chosen(home, source, layout)
+    plans = _recognised(find_files(paths, besides), known_layouts, say)
     with warehouse.storage_errors("数据未导入"):
         key = secret_key(home)
     connection = warehouse.connect(home)
@@ -105,65 +114,122 @@ def ingest(
             connection.execute("set wal_autocheckpoint = '1GB'").fetchall()
             known = {id for (id,) in connection.execute("select batch_id from core.batch").fetchall()}
         fresh = {plan.batch_id: plan for plan in reversed(plans) if plan.batch_id not in known}
+        before_loading()
+        ground = positions.atlas(home.reference) if any(map(positions.has_points, fresh.values())) else None
+        # A file may be called after a person's number. All names at once: making the patterns costs more than a name.
+        shown, _ = redact.redact(
+            pl.Series([plan.file_name for plan in plans], dtype=pl.String), kinds=redact.NUMBER_KINDS
+        )
         with closing(_prepared([plan for plan in plans if fresh.get(plan.batch_id) is plan], key, today)) as blocks:
             batches = [
-                _take_in(connection, plan, blocks, say)
+                _take_in(connection, plan, file_name, known_on, ground, blocks, say)
                 if fresh.get(plan.batch_id) is plan
                 else _already_loaded(connection, plan, say)
-                for plan in plans
+                for plan, file_name in zip(plans, shown, strict=True)
             ]
     except BaseException:
         with suppress(duckdb.Error):  # the first error is the one to tell
             connection.close()
         raise
+    first_known_on = _first_known_day(connection)
     connection.close()
+    if any(batch["status"] == "loaded" for batch in batches):
+        _forget_replays(home, known_on, first_known_on)
     return batches
 
 
-def _recognised(
-    files: list[Path], layouts: dict[str, dict[str, Layout]], say: Callable[[str], None]
-) -> list[Recognised]:
+def undo(home: Home, batch_id: str) -> dict:
+    """Take one batch back as if it had never come in; the ledger row it had, with n_removed and n_restored items."""
+    connection = warehouse.connect(home)
+    try:
+        with warehouse.storage_errors("批次没有撤回"):
+            connection.execute("begin transaction").fetchall()
+            undone = states.undo(connection, batch_id)
+            batch = _row(
+                connection.execute(
+                    "from core.undone_batch where batch_id = $id order by undone_at desc limit 1", {"id": batch_id}
+                )
+            )
+            connection.execute("commit").fetchall()
+        first = _first_known_day(connection)
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.execute("rollback").fetchall()
+            connection.close()
+        raise
+    connection.close()
+    _forget_replays(home, batch["known_on"], first)
+    return batch | undone
+
+
+def ledger(home: Home) -> list[dict]:
+    """The batches in force, the last loaded first."""
+    with warehouse.connect(home, read_only=True) as connection:
+        return connection.sql("from core.batch order by loaded_at desc, batch_id").pl().to_dicts()
+
+
+def _first_known_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+    return connection.execute("select min(known_on) from core.batch").fetchall()[0][0]
+
+
+def _forget_replays(home: Home, changed_on: date, first_known_on: date | None) -> None:
+    """Replays of days from `changed_on` on are no longer true, nor are those of days before anything was known: they
+    are reconstructed from all there is."""
+    publish.forget_replays(home, from_day=changed_on)
+    publish.forget_replays(home, before_day=first_known_on)
+
+
+def _recognised(files: list[Path], known_layouts: layouts.Layouts, say: Callable[[str], None]) -> list[Recognised]:
     """What each file is, in order; the first that is nothing known raises its error. A few are looked at at once."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        coming = [pool.submit(recognise_file, path, layouts) for path in files]
+        found = [origin for path in files for origin in reading.origins(path, _is_export)]
+        coming = [pool.submit(recognise_file, origin, known_layouts) for origin in found]
         try:
             plans = []
-            for path, plan in zip(files, coming, strict=True):
-                say(f"正在识别 {path.name}…")
+            for origin, plan in zip(found, coming, strict=True):
+                say(f"正在识别 {origin.name}…")
                 plans.append(plan.result())
             return plans
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def find_files(paths: list[Path]) -> list[Path]:
-    """The files named, and those below the folders named, in sorted order and each once."""
+def find_files(paths: list[Path], besides: Collection[Path] = ()) -> list[Path]:
+    """The files named, and those below the folders named, in sorted order and each once; addresses as they are.
+
+    Those of `besides` are left out."""
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            below = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_export(file.relative_to(path))]
-            is_reference_only = any(path.rglob("place.csv"))
+        if reading.is_address(path):
+            found.append(path)
+        elif path.is_dir():
+            below = [
+                file
+                for file in sorted(path.rglob("*"))
+                if file.is_file() and file not in besides and _is_export(file.relative_to(path), FOLDER_SUFFIXES)
+            ]
+            is_reference_only = any(path.rglob("place.csv")) or any(path in file.parents for file in besides)
             if not below and not is_reference_only:
                 archives = [file for file in path.rglob("*") if file.suffix.lower() in reading.ARCHIVE_SUFFIXES]
                 raise SourceError(
                     str(path),
                     found="文件夹里只有压缩文件" if archives else "文件夹里没有可导入的文件",
-                    expected="至少一个 .csv、.tsv、.xlsx 或 .xls 导出文件",
+                    expected="至少一个 .csv、.tsv、.xlsx、.xls 导出文件，或它们的 .zip、.csv.gz",
                     next_step=reading.UNPACK if archives else "请检查路径，或直接给出文件名。",
                 )
             found += below
         elif path.is_file():
-            found.append(path)
+            found += [path] if path not in besides else []
         else:
             raise SourceError(
                 str(path), found="该路径不存在", expected="已有的文件或文件夹", next_step="请检查路径是否写错。"
             )
-    return list(dict.fromkeys(file.resolve() for file in found))
+    return list(dict.fromkeys(file if reading.is_address(file) else file.resolve() for file in found))
 
 
-def _is_export(file: Path) -> bool:
+def _is_export(file: PurePath, suffixes: tuple[str, ...] = reading.EXPORT_SUFFIXES) -> bool:
     return (
-        file.suffix.lower() in SUFFIXES
+        file.name.lower().endswith(suffixes)
         and file.name != TRUTH_FILE
         and not file.name.startswith(EXPECTED_PREFIX)
         and not file.name.startswith("~$")
@@ -172,52 +238,10 @@ def _is_export(file: Path) -> bool:
     )
 
 
-def _chosen_layouts(source: str | None, layout: str | None) -> dict[str, dict[str, Layout]]:
-    """All known layouts, or those the caller's words leave."""
-    known = {name: dict(one.layouts) for name, one in SOURCES.items()}
-    if source is not None and source not in known:
-        raise UsageError(f"没有来源“{source}”。可用：{'、'.join(known)}。")
-    if layout is not None and layout.endswith(".json"):
-        return _layout_file(Path(layout))
-    chosen = {
-        name: {key: one for key, one in by_name.items() if layout in (None, key, f"{name}/{key}")}
-        for name, by_name in known.items()
-        if source in (None, name)
-    }
-    chosen = {name: by_name for name, by_name in chosen.items() if by_name}
-    if not chosen:
-        names = "、".join(
-            f"{name}/{key}（{one['title']}）" for name, by_name in known.items() for key, one in by_name.items()
-        )
-        raise UsageError(f"没有版式“{layout}”。可用：{names}，或一个 .json 版式文件。")
-    return chosen
-
-
-def _layout_file(path: Path) -> dict[str, dict[str, Layout]]:
-    """A confirmed layout kept as a file: {"source", "title", "columns", "required", "identifying"}."""
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        layout = Layout(
-            title=said.get("title", path.stem),
-            columns=dict(said["columns"]),
-            required=tuple(said["required"]),
-            identifying=tuple(said.get("identifying", ())),
-        )
-        if "category_separators" in said:
-            layout["category_separators"] = tuple(said["category_separators"])
-        source = said["source"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"版式文件 {path.name} 无法使用（{type(error).__name__}）。应为含 source、columns、required 的 JSON。"
-        ) from error
-    if source not in SOURCES:
-        raise UsageError(f"版式文件 {path.name} 的 source 为“{source}”，应为 {'、'.join(SOURCES)} 之一。")
-    return {source: {path.stem: layout}}
-
-
-def recognise_file(path: Path, layouts: dict[str, dict[str, Layout]] | None = None) -> Recognised:
+def recognise_file(source: Path | reading.Origin, known_layouts: layouts.Layouts | None = None) -> Recognised:
     """What this file is, or a SourceError saying what is wrong with it."""
-    return recognise(reading.inspect(path), layouts or _chosen_layouts(None, None))
+    plan = recognise(reading.inspect(source), known_layouts or layouts.load_all(None))
+    return plan._replace(tables=reading.fingerprinted(plan.tables, list(plan.wanted)))
 
 
 def secret_key(home: Home) -> bytes:
@@ -255,23 +279,27 @@ def event_ids(key: bytes, source: str, item_numbers: pl.Series) -> pl.Series:
 
 def _already_loaded(connection: duckdb.DuckDBPyConnection, plan: Recognised, say: Callable[[str], None]) -> dict:
     say(f"{plan.file_name} 此前已导入，未改动。")
-    return {**_batch(connection, plan.batch_id), "status": "already_loaded", "notes": []}
+    return _told(_batch(connection, plan.batch_id), "already_loaded")
 
 
 def _take_in(
-    connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iterator[Block], say: Callable[[str], None]
+    connection: duckdb.DuckDBPyConnection,
+    plan: Recognised,
+    file_name: str,
+    known_on: date,
+    ground: positions.Atlas | None,
+    blocks: Iterator[Block],
+    say: Callable[[str], None],
 ) -> dict:
     say(f"正在导入 {plan.file_name}，版式“{plan.layout['title']}”…")
     try:
         with warehouse.storage_errors(f"{plan.file_name} 未导入"):
-            staged = _stage(connection, plan, _of_one_file(blocks))
+            staged = _stage(connection, plan, positions.survey(plan, ground), _of_one_file(blocks))
             _refuse_useless(connection, plan, staged.counts)
             connection.execute("begin transaction").fetchall()
             stage = _look_at_stage(connection)
-            if stage.n_points >= DEFAULT_POINT_ROWS:
-                _drop_default_points(connection)
-            merged = _merge(connection, plan.batch_id, stage)
-            batch = _write_batch(connection, plan, staged.counts | merged, staged.redactions, stage)
+            absorbed = states.absorb(connection, plan.batch_id, known_on)
+            batch = _write_batch(connection, plan, file_name, known_on, staged, absorbed, stage)
             connection.execute("commit").fetchall()
     except BaseException:
         with suppress(duckdb.Error):  # on a full disk even this may fail; closing the file undoes the rest
@@ -281,7 +309,11 @@ def _take_in(
         f"{plan.file_name}：读入 {batch['n_read']:,}，入库 {batch['n_loaded']:,}（更新 {batch['n_updated']:,}），"
         f"拒收 {batch['n_rejected']:,}，重复 {batch['n_duplicate']:,}，范围外 {batch['n_out_of_scope']:,}"
     )
-    return {**batch, "status": "loaded", "notes": staged.notes}
+    return _told(batch, "loaded")
+
+
+def _told(batch: dict, status: str) -> dict:
+    return {**batch, "status": status, "notes": json.loads(batch["notes"] or "[]")}
 
 
 def _batch(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict:
@@ -322,20 +354,24 @@ def _refuse_useless(connection: duckdb.DuckDBPyConnection, plan: Recognised, cou
     )
 
 
-def _stage(connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iterator[Prepared]) -> Staged:
+def _stage(
+    connection: duckdb.DuckDBPyConnection, plan: Recognised, survey: positions.Survey, blocks: Iterator[Prepared]
+) -> Staged:
     """The file's usable rows in temp table `stage` (already redacted), its unusable ones in `stage_rejected`."""
     connection.execute(
         "create or replace temp table stage as"
-        " select 0::ubigint as event_id, * exclude (event_id), null::varchar as item_number, null::ubigint as point_key,"
-        " false as is_co_row, 0::bigint as position from core.event limit 0"
+        " select 0::ubigint as event_id, * exclude (event_id), null::varchar as item_number,"
+        " 0::bigint as position from core.event limit 0"
     ).fetchall()
     connection.execute("create or replace temp table stage_rejected as from core.rejected_row limit 0").fetchall()
     n_staged = n_rejected = n_out_of_scope = 0
     last_row, last_wrong_row = 0, 0
     redactions: Counter[str] = Counter()
     unknown_words: Counter[str] = Counter()
-    for events, rejected, found in blocks:
+    stated = totals.Stated(plan.layout)
+    for events, rejected, found, total_rows in survey.settle(blocks):
         redactions.update(found)
+        stated.add(events, rejected, total_rows)
         is_out = rejected["rule"] == "out_of_scope"
         is_wrong = rejected["rule"] == "wrong_field_count"
         last_row = max(last_row, _last(events["source_row"]), _last(rejected["source_row"]))
@@ -364,7 +400,14 @@ def _stage(connection: duckdb.DuckDBPyConnection, plan: Recognised, blocks: Iter
         "n_rejected": n_rejected,
         "n_out_of_scope": n_out_of_scope,
     }
-    return Staged(counts, dict(redactions), notes)
+    return Staged(
+        counts,
+        dict(redactions),
+        [*plan.tables[0].facts.notes, *notes, *survey.notes(), *stated.notes()],
+        survey.crs,
+        survey.hits,
+        stated.found,
+    )
 
 
 def _last(rows: pl.Series) -> int:
@@ -429,13 +472,14 @@ def _prepare(raws: list[Raw], key: bytes, today: date | None) -> list[Prepared]:
     ]
     together, counts = redacted([events for events, _ in normalised])
     prepared, start = [], 0
-    for (plan, _, wrong), (events, rejected), found in zip(raws, normalised, counts, strict=True):
+    for (plan, raw, wrong), (events, rejected), found in zip(raws, normalised, counts, strict=True):
         clean = together.slice(start, len(events))
         start += len(events)
         clean = clean.with_columns(event_ids(key, plan.source, clean["item_number"]))
         if rejected["found"].count():
             rejected = rejected.with_columns(redact.redact(rejected["found"], kinds=redact.NUMBER_KINDS)[0])
-        prepared.append((clean, pl.concat([rejected, wrong.select(list(REJECTED_COLUMNS))]), found))
+        stated = control_totals(raw.rename(plan.wanted), plan.layout)
+        prepared.append((clean, pl.concat([rejected, wrong.select(list(REJECTED_COLUMNS))]), found, stated))
     return prepared
 
 
@@ -470,143 +514,64 @@ def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
     connection.unregister("incoming")
 
 
-def _drop_default_points(connection: duckdb.DuckDBPyConnection) -> None:
-    """Null the position of rows on a point that stands for "not located": very many rows where others scatter."""
-    connection.execute(
-        """
-        with point as (
-            select point_key, count(*) as n from stage where point_key is not null group by point_key
-        ),
-        total as (select sum(n) as n, coalesce(sum(n) filter (where n <= 3), 0) as n_scattered from point),
-        crowded as (
-            select point_key, point.n from point cross join total where point.n > $share * total.n and point.n >= $rows
-        ),
-        others as (select total.n - (select coalesce(sum(n), 0) from crowded) as n, n_scattered from total)
-        update stage set lon = null, lat = null
-        where point_key in (select point_key from crowded)
-          and (select n > 0 and 2 * n_scattered >= n from others)
-        """,
-        {"share": DEFAULT_POINT_SHARE, "rows": DEFAULT_POINT_ROWS},
-    ).fetchall()
-
-
 def _look_at_stage(connection: duckdb.DuckDBPyConnection) -> Stage:
     looked = connection.execute(
-        "select count(*), count(distinct event_id), count(point_key), min(registered_at), max(registered_at) from stage"
+        "select count(*), count(distinct event_id), min(registered_at), max(registered_at) from stage"
     ).fetchall()[0]
     return Stage(*looked)
-
-
-def _merge(connection: duckdb.DuckDBPyConnection, batch_id: str, stage: Stage) -> dict[str, int]:
-    """`stage` into core.event: one row an item, unchanged items left alone, changed ones kept in the history."""
-    n_repeated = stage.n_rows - stage.n_items
-    if n_repeated:
-        _keep_last_rows(connection)
-    n_matched = _one(connection, "select count(*) from core.event where event_id in (select event_id from stage)")
-    n_updated = _set_known_aside(connection, batch_id) if n_matched else 0
-    n_loaded = stage.n_items - n_matched + n_updated
-    columns = ", ".join(["event_id", "source", "batch_id", *EVENT_COLUMNS])
-    connection.execute(f"insert into core.event ({columns}) select {columns} from stage").fetchall()
-    connection.execute(
-        "insert into core.item_lookup by name select event_id, batch_id, item_number from stage"
-    ).fetchall()
-    return {"n_loaded": n_loaded, "n_updated": n_updated, "n_duplicate": n_repeated + n_matched - n_updated}
-
-
-def _set_known_aside(connection: duckdb.DuckDBPyConnection, batch_id: str) -> int:
-    """Of items already known, the unchanged leave `stage`, the changed go from core to the history; how many changed."""
-    differs = " or ".join(
-        f"known.{name} is distinct from stage.{name}" for name in EVENT_COLUMNS if name != "source_row"
-    )
-    # First the narrow match, then the wide comparison within the months concerned.
-    connection.execute(
-        "create or replace temp table matched as"
-        " select event_id, known.registered_at from core.event as known join stage using (event_id)"
-    ).fetchall()
-    first, last = connection.execute("select min(registered_at), max(registered_at) from matched").fetchall()[0]
-    connection.execute(
-        f"create or replace temp table changed as select known.* from core.event as known"
-        f" join stage using (event_id) where known.registered_at between $first and $last and ({differs})",
-        {"first": first, "last": last},
-    ).fetchall()
-    n_updated = _one(connection, "select count(*) from changed")
-    connection.execute(
-        "insert into core.event_history by name select *, $batch_id as superseded_by from changed",
-        {"batch_id": batch_id},
-    ).fetchall()
-    connection.execute(
-        "delete from stage where event_id in (select event_id from matched)"
-        " and event_id not in (select event_id from changed)"
-    ).fetchall()
-    if n_updated:
-        connection.execute(
-            "delete from core.event where registered_at between $first and $last"
-            " and event_id in (select event_id from changed)",
-            {"first": first, "last": last},
-        ).fetchall()
-        connection.execute("delete from core.item_lookup where event_id in (select event_id from changed)").fetchall()
-    return n_updated
-
-
-def _keep_last_rows(connection: duckdb.DuckDBPyConnection) -> None:
-    """One row a key: the last, but a main handler's before a co-handler's; co-handlers are named in the row kept."""
-    connection.execute(
-        """
-        create or replace temp table winner as
-        select event_id,
-            max(position + case when is_co_row then 0 else $offset end) % $offset as position,
-            string_agg(distinct unit_name, '、' order by unit_name) filter (where is_co_row) as co_names
-        from stage
-        where event_id in (select event_id from stage group by event_id having count(*) > 1)
-        group by event_id
-        """,
-        {"offset": CO_ROW_OFFSET},
-    ).fetchall()
-    connection.execute(
-        """
-        update stage set unit_co_name = coalesce(stage.unit_co_name, co_names)
-        from winner where winner.event_id = stage.event_id and co_names is not null and not is_co_row
-        """
-    ).fetchall()
-    connection.execute(
-        "delete from stage using winner where winner.event_id = stage.event_id and winner.position <> stage.position"
-    ).fetchall()
 
 
 def _write_batch(
     connection: duckdb.DuckDBPyConnection,
     plan: Recognised,
-    counts: dict[str, int],
-    redactions: dict[str, int],
+    file_name: str,
+    known_on: date,
+    staged: Staged,
+    absorbed: dict[str, int],
     stage: Stage,
 ) -> dict:
     """Its ledger row, as written."""
     facts = plan.tables[0].facts
+    counts = staged.counts | absorbed
     if counts["n_rejected"]:
         connection.execute("insert into core.rejected_row by name from stage_rejected").fetchall()
+    ledger = {
+        "batch_id": plan.batch_id,
+        "source": plan.source,
+        "layout": plan.layout_name,
+        "file_name": file_name,
+        "file_bytes": facts.n_bytes,
+        "encoding": facts.encoding,
+        **{name: counts[name] for name in ("n_read", "n_loaded", "n_updated", "n_rejected", "n_duplicate")},
+        "n_out_of_scope": counts["n_out_of_scope"],
+        "first_registered_on": stage.first and stage.first.date(),
+        "last_registered_on": stage.last and stage.last.date(),
+        "redactions": json.dumps(staged.redactions, ensure_ascii=False, sort_keys=True),
+        "dropped_columns": json.dumps(plan.dropped, ensure_ascii=False),
+        "known_on": known_on,
+        "crs": staged.crs,
+        "crs_hits": staged.crs_hits,
+        "control_totals": json.dumps(staged.totals, ensure_ascii=False) if staged.totals else None,
+        "notes": json.dumps([*staged.notes, *_state_notes(absorbed)], ensure_ascii=False),
+    }
     written = connection.execute(
-        """
-        insert into core.batch values (
-            $batch_id, $source, $layout, $file_name, $file_bytes, $encoding, $n_read, $n_loaded, $n_updated,
-            $n_rejected, $n_duplicate, $n_out_of_scope, $first, $last, $redactions, $dropped, localtimestamp
-        ) returning *
-        """,
-        {
-            "batch_id": plan.batch_id,
-            "source": plan.source,
-            "layout": plan.layout_name,
-            "file_name": facts.path.name,
-            "file_bytes": facts.n_bytes,
-            "encoding": facts.encoding,
-            **{name: counts[name] for name in ("n_read", "n_loaded", "n_updated", "n_rejected", "n_duplicate")},
-            "n_out_of_scope": counts["n_out_of_scope"],
-            "first": stage.first and stage.first.date(),
-            "last": stage.last and stage.last.date(),
-            "redactions": json.dumps(redactions, ensure_ascii=False, sort_keys=True),
-            "dropped": json.dumps(plan.dropped, ensure_ascii=False),
-        },
+        f"insert into core.batch ({', '.join(ledger)}, loaded_at)"
+        f" values ({', '.join(f'${name}' for name in ledger)}, localtimestamp) returning *",
+        ledger,
     )
     return _row(written)
+
+
+def _state_notes(absorbed: dict[str, int]) -> list[str]:
+    notes = []
+    if absorbed["n_older"]:
+        notes.append(f"{absorbed['n_older']:,} 件的状态早于已知状态，只记入历史。")
+    if absorbed["n_backward"]:
+        notes.append(
+            f"{absorbed['n_backward']:,} 件的办理进度比已知的倒退；如果这是较早导出的文件，请撤回本批次，"
+            "再用导出日期（--known-on）重新导入。"
+        )
+    return notes
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -5,6 +5,8 @@ on disk before the pointer moves, in one rename: a reader sees the old one or th
 """
 
 import os
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -13,6 +15,8 @@ from pipelines.config import Home
 from pipelines.errors import UsageError
 
 KEEP_VERSIONS = 5
+SCHEMA = "2"  # of the marts; app/versions.py names the one its pages can read
+KEEP_REPLAYS = 12
 
 
 def version_file(home: Home, version: int) -> Path:
@@ -37,11 +41,37 @@ def publish(home: Home, built: Path, version: int) -> None:
     built.replace(version_file(home, version))
     _point_at(home, version)
     keep = {*existing(home)[-KEEP_VERSIONS:], version}
-    for old in set(existing(home)) - keep:
-        try:
-            version_file(home, old).unlink()
-        except PermissionError:  # Windows: the dashboard still reads it; the next publish takes it away
-            continue
+    _discard([version_file(home, old) for old in set(existing(home)) - keep])
+
+
+def replay_file(home: Home, day: date) -> Path:
+    return home.marts / f"asof-{day}.duckdb"
+
+
+def keep_replay(home: Home, built: Path, day: date) -> None:
+    """Put a replayed day beside the versions; of these files only the KEEP_REPLAYS last made stay."""
+    _sync(built)
+    built.replace(replay_file(home, day))
+    _sync(home.marts)
+    by_age = sorted(home.marts.glob("asof-*.duckdb"), key=lambda path: path.stat().st_mtime)
+    _discard(by_age[:-KEEP_REPLAYS])
+
+
+def forget_replays(home: Home, *, from_day: date | None = None, before_day: date | None = None) -> None:
+    """What was known on these days has changed: their replays are no longer true. Without a day, none goes."""
+    _discard(
+        [
+            path
+            for path in home.marts.glob("asof-*.duckdb")
+            if (from_day and path.stem >= f"asof-{from_day}") or (before_day and path.stem < f"asof-{before_day}")
+        ]
+    )
+
+
+def _discard(paths: list[Path]) -> None:
+    for path in paths:
+        with suppress(PermissionError):  # Windows: the dashboard still reads it; the next time takes it away
+            path.unlink(missing_ok=True)
 
 
 def rollback(home: Home, version: int) -> None:
@@ -49,6 +79,10 @@ def rollback(home: Home, version: int) -> None:
     if version not in existing(home):
         known = "、".join(str(number) for number in existing(home)) or "无"
         raise UsageError(f"没有版本 {version}；现有版本：{known}。请用 yanpan versions 查看。")
+    with duckdb.connect(version_file(home, version), read_only=True) as connection:
+        schema = dict(connection.execute("select key, value from meta").fetchall()).get("schema")
+    if schema != SCHEMA:
+        raise UsageError(f"版本 {version} 由旧程序发布，现在的看板读不了。请用 yanpan build 重新发布。")
     _point_at(home, version)
 
 

@@ -8,6 +8,8 @@ wrapped in two private-use characters, digits that belong to a date, an amount o
 before them, then the rules apply to the wrapped runs, and the helper characters are taken out again. Full-width digits
 become half-width in the rows concerned. Rows that cannot contain a kind are passed over by a cheap test.
 
+Names: see `names`.
+
 `residual` looks for what was missed by other rules (structure only, no cues), so that an error in one set of rules is
 not repeated in the other. DOMAIN §2.5.
 """
@@ -15,6 +17,8 @@ not repeated in the other. DOMAIN §2.5.
 import re
 
 import polars as pl
+
+from pipelines import names
 
 OPEN, CLOSE, GUARD = "\ue000", "\ue001", "\ue002"
 
@@ -34,36 +38,6 @@ MARKS = {
     "long_number": "〔号码〕",
 }
 
-# Common surnames. Those that are also everyday function words or nouns count only beside a separator or a title.
-SURNAMES = (
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蒋蔡余杜叶程苏魏吕丁沈姚卢姜崔钟谭陆汪范廖贾夏韦付邹孟熊秦邱江尹薛闫段"
-    "雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔汤温康施牛樊葛邢伍庄聂章鲁岳翟殷詹申欧耿关焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕裴霍涂苗谷盛曲翁冉骆路游辛"
-    "靳管柴蒙鲍喻项裘缪娄褚楚晏冼卓牟蔺佟仇车匡闵窦瞿邬臧艾鄢糜茅戚庞饶卞厉滕廉荆屠芮郁储桑巫麻隋冀郎阙窦晁虞邰"
-)
-RARE_SURNAMES = "齐高金于任方石白成安时和向从经应全明易常单东平连满通房家文古洪班水云简兰计花季景支池解农初原门海沙党年步党都权商尤华傅颜倪卜师谈贝鱼元祁狄米伏席强计费岑岳凤乐宗宣胥巩郗喜嵇邴松井富乌焦巴弓"
-COMPOUND = "欧阳|司马|上官|诸葛|皇甫|尉迟|公孙|慕容|令狐|司徒|东方|夏侯|轩辕|端木|南宫|西门|独孤|宇文|长孙|呼延"
-
-_S = f"(?:{COMPOUND}|[{SURNAMES}])"
-_ANY = f"(?:{COMPOUND}|[{SURNAMES}{RARE_SURNAMES}])"
-# A given name of one or two characters. Where what follows is known to begin the next word, nearly any character will
-# do; elsewhere the characters that usually begin the next word are left out.
-_GIVEN = r"[[一-鿿㐀-䶿]--[的是有在于与及和称反电说次]]"
-_GIVEN_ALONE = "[[一-鿿㐀-䶿]--[的是有在住与于及和来去说称反电手身家现已被把将向从到今昨因为要求请投咨诉表希认也都不没某先女小师老等]]"
-_AFTER = (
-    "(?:[，,。；;：:、！!？?（(）)\\s\\d]|$|"
-    + "反映|来电|致电|来信|来访|称|表示|投诉|咨询|电话|手机|联系|身份证|要求|求助|诉求|举报|认为|家住|家|住|现住|于|是|系|在|等|的|说|到|与|和|因|向|已|多次|今|昨|已经|再次|希望|请求|购买|发现|被|从|自|就读|就|未|没|态度|受伤|患|名下|现年|今年|一家|夫妇|等"
-    + f"|{OPEN}|{GUARD})"
-)
-_TITLES = "先生|女士|小姐|师傅|太太|阿姨|大爷|大妈|大娘|奶奶|爷爷|同志|大哥|大姐|叔叔|伯伯|老伯|老太"
-_WEAK_TITLES = "老师|医生|大夫|老板|经理|主任|书记|村长|警官|队长|护士|律师|教授|校长"
-_STRONG_CUES = (
-    "联系人|姓名|名字|来电人|反映人|投诉人|举报人|申请人|当事人|报警人|信访人|上访人|诉求人|求助人|户主|收款人|持卡人|开户人|户名|经办人|"
-    "经手人|签收人|落款|被害人|受害人|死者|伤者|患者|被投诉人|承租人|出租人|负责人|法人代表|法定代表人|监护人|代理人"
-)
-_WEAK_CUES = (
-    "市民|居民|村民|业主|群众|职工|员工|司机|家长|学生|学员|老人|租户|租客|房东|店主|商户|住户|工人|农民工|民工|乘客|顾客|病人|患者|邻居|"
-    "丈夫|妻子|老公|老婆|儿子|女儿|父亲|母亲|爱人|孙子|孙女|同事|朋友|代表|经理|主任|店长|老板|站长|所长|局长|队长|科长|处长|老师|医生"
-)
 _SEP = r"[\s\-—–_.·•]{1,3}"
 _TEL = r"(?:电话|座机|固话|致电|拨打|热线|联系方式|联系|回电|回拨|来电号码|号码|传真|[Tt][Ee][Ll]|☎)"
 _ORDER_CUE = r"(?:单号|编号|工单|件号|订单号?|合同号?|案号|文号|受理号|流水号?|批次号?|发票号?|代码|许可证号?|备案号?|票号|快递号?|标准号?|型号|序列号|户号|表号|字第)"
@@ -73,6 +47,8 @@ _ESTATE = "(?:小区|花园|苑|家园|公寓|新村|城|府|庭|居|里|湾|园
 _CN_DIGIT = "[零〇一幺二三四五六七八九]"
 _PLATE_HEAD = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼澜"
 _D = "[0-9]"
+_PLATE_LETTER, _PLATE_SIGN = "[A-HJ-NP-Za-hj-np-z]", "[A-HJ-NP-Za-hj-np-z0-9]"
+_PLATE_TAIL = "|".join(f"{_PLATE_LETTER}{{{n}}}[0-9]{_PLATE_SIGN}{{{4 - n},{5 - n}}}" for n in range(5))
 
 
 def _run(body: str) -> str:
@@ -86,35 +62,41 @@ _WORD_RULES = [
     ("wechat", r"(?i)(微信\s?[（(]\s?)[a-z0-9_\-]*[0-9_][a-z0-9_\-]{3,}", "${1}" + MARKS["wechat"]),
     (
         "email",
-        r"[A-Za-z0-9][A-Za-z0-9._%+\-]*\s?[@＠]\s?[A-Za-z0-9][A-Za-z0-9\-]*(?:\s?[.．]\s?[A-Za-z0-9\-]+)+",
+        r"[A-Za-z0-9][A-Za-z0-9._%+\-]*\s?[@＠]\s?[A-Za-z0-9][A-Za-z0-9\-]*(?:\s?[.．。点]\s?[A-Za-z][A-Za-z0-9\-]*)+",
         MARKS["email"],
     ),
     ("email", r"[A-Za-z0-9][A-Za-z0-9._%+\-]*[@＠][A-Za-z0-9]+", MARKS["email"]),
     (
         "wechat",
-        r"(?i)((?:微信|薇信|威信|徽信|v信|wechat|weixin|wx|vx|加\s?[v薇微威]|[薇微威v]\s?[❤♥💗💚💬]️?|[薇v][:：])\s?(?:号码|账号|号|id|名)?(?:是|为|叫|加)?[\s:：=,，]{0,3})"
+        r"(?i)((?:微信|薇信|威信|徽信|卫星|维信|v信|wechat|weixin|wx|vx|加\s?[v薇微威]|[薇微威v]\s?[❤♥💗💚💬]️?|[薇v][:：])\s?(?:号码|账号|帐号|联系|号|id|名)?(?:是|为|叫|加)?[\s:：=,，]{0,3})"
         r"([a-z][a-z0-9_\-]{4,19}|[0-9]{5,12}(?:[a-z_\-][a-z0-9_\-]*)?)",
         "${1}" + MARKS["wechat"],
     ),
     (
         "qq",
-        r"(?i)((?:q\s?q|扣扣|企鹅号|[q扣]号|加[q扣])(?:群|号码|账号|号)*(?:是|为|叫|加)?[\s:：=,，]{0,3})[1-9][0-9]{4,11}",
+        r"(?i)((?:q\s?q|扣扣|企鹅号|[q扣]号|加[q扣])(?:群|号码|账号|帐号|号|联系方式)*(?:是|为|叫|加)?[\s:：=,，]{0,3})[1-9](?:[ \-]?[0-9]){4,11}",
         "${1}" + MARKS["qq"],
     ),
     (
         "account",
-        r"(?i)((?:抖音|快手|小红书|微博|支付宝|陌陌|钉钉|闲鱼|淘宝|b站)\s?(?:(?:号码?|账号|帐号|id)[是为叫]?[\s:：=]{0,3}|[:：=]\s?))[a-z0-9][a-z0-9_.\-]{3,24}",
+        r"(?i)((?:抖音|快手|小红书|微博|支付宝|陌陌|钉钉|闲鱼|淘宝|拼多多|京东|美团|游戏|登录|b站)\s?(?:(?:号码?|账号|帐号|id)[是为叫]?[\s:：=]{0,3}|[:：=]\s?))[a-z0-9][a-z0-9_.\-]{3,24}",
         "${1}" + MARKS["account"],
     ),
     (
+        "account",
+        r"(?i)((?:抖音|快手|小红书|微博|支付宝|淘宝|拼多多|账号|帐号|账户|用户名)[是为:：\s]{0,2})[a-z][a-z_.\-]*[0-9][a-z0-9_.\-]{0,20}",
+        "${1}" + MARKS["account"],
+    ),
+    ("account", r"(支付宝\s?)[0-9]{7,12}", "${1}" + MARKS["account"]),
+    (
         "email",
-        r"(?i)[a-z0-9][a-z0-9._%+\-]*\s?(?:\sat\s|[(（\[]at[)）\]]|#|艾特)\s?[a-z0-9\-]+\s?(?:[.．。点]|\sdot\s)\s?(?:com|cn|net|org)",
+        r"(?i)[a-z0-9][a-z0-9._%+\-]*\s?(?:\sat\s|[(（\[]at[)）\]]|#|艾特)\s?[a-z0-9\-]+(?:\s?(?:[.．。点]|\sdot\s)\s?[a-z]+)*\s?(?:[.．。点]|\sdot\s)\s?(?:com|cn|net|org)",
         MARKS["email"],
     ),
-    ("qq", r"(?i)[1-9][0-9]{4,10}(\s?[（(]?\s?q\s?q)", MARKS["qq"] + "${1}"),
+    ("qq", r"(?i)[1-9](?:[ \-]?[0-9]){4,11}(\s?[（(]?\s?q\s?q)", MARKS["qq"] + "${1}"),
     (
         "plate",
-        rf"[{_PLATE_HEAD}]\s?[A-HJ-NP-Za-hj-np-z]\s?[·•.\-—]?\s?(?:[A-HJ-NP-Za-hj-np-z]{{0,2}}[0-9][A-HJ-NP-Za-hj-np-z0-9]{{3,5}}|[A-HJ-NP-Z]{{3}}[0-9]{{2}})[挂学警港澳]?",
+        rf"[{_PLATE_HEAD}]\s?[A-HJ-NP-Za-hj-np-z]\s?[·•.\-—]?\s?(?:{_PLATE_TAIL}|[0-9]{{4}}[挂学警港澳])[挂学警港澳]?",
         MARKS["plate"],
     ),
     (
@@ -130,7 +112,7 @@ _WORD_RULES = [
     ),
     (
         "passport",
-        r"([^A-Za-z0-9]|^)(?:[EGDPS][A-Z]?[0-9]{8}|[EGDPS][A-Z][0-9]{7}|[HMC][0-9]{8,10})",
+        r"([^A-Za-z0-9]|^)(?:[EGDPSegW][A-Z]?[0-9]{8}|[CEGDPS][A-Z][0-9]{7}|[HMC](?:[0-9]{10}|[0-9]{8}))",
         "${1}" + MARKS["passport"],
     ),
 ]
@@ -144,18 +126,19 @@ _GUARDS = [
     (r"([0-9][0-9,]*(?:\.[0-9]+)?)(\s?(?:元|万|亿|平|亩|公里|米|吨|度|%|％|千瓦|立方|件|人次|户))", GUARD + "${1}${2}"),
 ]
 
+
+def _joined(*digits: str, between: str = _SEP) -> str:
+    """A number whose digits may be split into runs anywhere, as people group them."""
+    return OPEN + f"(?:{CLOSE}{between}{OPEN})?".join(digits) + CLOSE
+
+
+_MOBILE_START, _MOBILE_REST = ("1", "[3-9]"), (_D,) * 9
 _SEPARATED = "|".join(
     (
-        _run("1[3-9][0-9]") + _SEP + _run("[0-9]{4}") + _SEP + _run("[0-9]{4}"),
-        _run("1[3-9][0-9]{2}") + _SEP + _run("[0-9]{3}") + _SEP + _run("[0-9]{4}"),
-        _run("1[3-9][0-9]") + _SEP + _run("[0-9]{8}"),
-        _run("1[3-9][0-9]{5}") + _SEP + _run("[0-9]{4}"),
-        _run("1[3-9][0-9]{3}") + _SEP + _run("[0-9]{3}") + _SEP + _run("[0-9]{3}"),
-        _run("1[3-9][0-9]{3}") + _SEP + _run("[0-9]{6}"),
-        _run("1[3-9][0-9]") + _SEP + _run("[0-9]{3}") + _SEP + _run("[0-9]{5}"),
+        _joined(*_MOBILE_START, *_MOBILE_REST),
+        "[，,、]".join((_run("1[3-9][0-9]"), _run("[0-9]{4}"), _run("[0-9]{4}"))),
     )
 )
-_SPACED_OUT = _run("1") + r"[\s\-.]" + _run("[3-9]") + (r"[\s\-.]" + _run("[0-9]")) * 9
 _NUMBER_RULES = [
     (
         "id_card",
@@ -164,12 +147,8 @@ _NUMBER_RULES = [
     ),
     (
         "id_card",
-        rf"{OPEN}[1-9][0-9]{{5}}{CLOSE}{_SEP}{OPEN}(?:18|19|20)[0-9]{{2}}{_BORN}{CLOSE}{_SEP}{OPEN}[0-9]{{3}}(?:[0-9]{CLOSE}|{CLOSE}\s?[xXＸ])",
-        MARKS["id_card"],
-    ),
-    (
-        "id_card",
-        rf"{OPEN}[1-9][0-9]{{5}}{CLOSE}{_SEP}{OPEN}(?:18|19|20)[0-9]{{2}}{CLOSE}{_SEP}{OPEN}{_BORN}{CLOSE}{_SEP}{OPEN}[0-9]{{3}}(?:[0-9]{CLOSE}|{CLOSE}\s?[xXＸ])",
+        _joined("[1-9]", *[_D] * 5, "[12]", "[890]", _D, _D, "[01]", _D, "[0-3]", _D, *[_D] * 3)[: -len(CLOSE)]
+        + rf"(?:(?:{CLOSE}[\s\-]{{1,3}}{OPEN})?[0-9]{CLOSE}|{CLOSE}[\s\-]?[xXＸ*×])",
         MARKS["id_card"],
     ),
     ("id_card", _run(f"{_PROVINCE}[0-9]{{4}}[0-9]{{2}}{_BORN}[0-9]{{3}}"), MARKS["id_card"]),
@@ -177,6 +156,11 @@ _NUMBER_RULES = [
         "id_card",
         rf"((?:身份证|证件|社保卡|社保|医保卡|驾驶证|驾照)(?:号码|编号|号)?(?:是|为)?[\s:：]{{0,3}}){GUARD}?(?:{_run('[0-9]{3,20}')}[\s\-]?){{1,4}}[xXＸ×*]{{0,8}}",
         "${1}" + MARKS["id_card"],
+    ),
+    (
+        "bank_card",
+        rf"{_run('[3-6][0-9]{3}')}(?:{_SEP}{_run('[0-9]{4}')}){{3}}(?:{_SEP}{_run('[0-9]{1,3}')})?",
+        MARKS["bank_card"],
     ),
     ("mobile", rf"[+＋]?{_run('(?:00)?86')}[\s\-]*(?:{_run('1[3-9][0-9]{9}')}|{_SEPARATED})", MARKS["mobile"]),
     ("mobile", rf"[(（]\s?[+＋]?{_run('(?:00)?86')}\s?[)）]\s?{_run('1[3-9][0-9]{9}')}", MARKS["mobile"]),
@@ -187,16 +171,10 @@ _NUMBER_RULES = [
         MARKS["mobile"],
     ),
     ("mobile", _SEPARATED, MARKS["mobile"]),
-    ("mobile", _SPACED_OUT, MARKS["mobile"]),
     (
         "bank_card",
         rf"((?:卡号|银行卡|信用卡|储蓄卡|账号|帐号|账户|帐户|工行|农行|中行|建行|交行|招行|邮储|信用社|农商行|[一-鿿㐀-䶿]{{2}}银行)[^{OPEN}{GUARD}\n，。；]{{0,6}}){_run('[0-9]{12,21}')}",
         "${1}" + MARKS["bank_card"],
-    ),
-    (
-        "bank_card",
-        rf"{_run('[3-6][0-9]{3}')}(?:{_SEP}{_run('[0-9]{4}')}){{3}}(?:{_SEP}{_run('[0-9]{1,3}')})?",
-        MARKS["bank_card"],
     ),
     ("bank_card", rf"{_run('[3-6][0-9]{5}')}{_SEP}{_run('[0-9]{10,13}')}", MARKS["bank_card"]),
     (
@@ -211,7 +189,7 @@ _NUMBER_RULES = [
     ),
     (
         "landline",
-        rf"([^{GUARD}]|^)[(（]?\s?{_run('0[0-9]{2,3}')}\s?[)）]?[\s\-—–/]{{0,3}}{_run('[2-9][0-9]{2,3}')}[\s\-]{_run('[0-9]{4}')}",
+        rf"([^{GUARD}]|^)[(（]?\s?{_run('0[0-9]{2,3}')}\s?[)）]?[\s\-—–/]{{0,3}}{_run('[2-9][0-9]{2,3}')}[\s\-]{_run('[0-9]{3,4}')}",
         "${1}" + MARKS["landline"],
     ),
     ("landline", rf"([^{GUARD}]|^)[+＋]?{_run('(?:86)?0[1-9][0-9]{1,2}[2-9][0-9]{6,7}')}", "${1}" + MARKS["landline"]),
@@ -255,8 +233,18 @@ _ADDRESS_GUARDS = [
         GUARD + "${1}" + GUARD + "${2}",
     ),
 ]
-_HOME = "家住|住址|住在|现住|居住在|户籍地?|家庭住址|家庭地址|住所|[我本人户]住"
+_HOME = "家住|住址|住在|现住|居住在|户籍地?|家庭住址|家庭地址|住所|我家在|[我本人户]住|(?:^|[，。；,;：\\s])住"
 _ADDRESS_RULES = [
+    (
+        "address_unit",
+        rf"第{_D}{{1,3}}(?:栋|幢|座|号楼)(?:第{_D}{{1,2}}(?:单元|门|梯))?{_ROOM}",
+        MARKS["address_unit"],
+    ),
+    (
+        "address_unit",
+        rf"([^0-9A-Za-z\-—–.第号\s{GUARD}]\s?|^\s?){_D}{{1,2}}\s?[-—–]\s?{_D}{{3,4}}\s?(?:室|号房|房间|房)",
+        "${1}" + MARKS["address_unit"],
+    ),
     (
         "address_unit",
         rf"(?:[A-Za-z]?{_D}{{1,4}}[A-Za-z]?\s?#?\s?(?:号楼|栋|幢|#楼)|{_CN_NUMBER}号楼|{_D}{{1,3}}#)(?:{_UNIT}|{_FLOOR})*{_ROOM}?",
@@ -278,7 +266,7 @@ _ADDRESS_RULES = [
     ),
     (
         "address_unit",
-        rf"((?:{_HOME})[^，。；,;\n〔]{{0,30}}?){_D}{{1,5}}\s?(?:弄\s?{_D}{{1,5}}\s?)?号",
+        rf"((?:{_HOME})[^，。；,;\n〔]{{0,30}}?)(?:{_D}{{1,3}}\s?(?:村民小组|组|队|社)\s?)?{_D}{{1,5}}\s?(?:[-—–弄]\s?{_D}{{1,5}}\s?)?号(?:院|附\s?{_D}{{1,4}}\s?号|之[一二三四五六七八九十])?",
         "${1}" + MARKS["address_unit"],
     ),
     (
@@ -289,90 +277,20 @@ _ADDRESS_RULES = [
     ("address_unit", rf"{_CN_ROOM}\s?(?:室|号房)", MARKS["address_unit"]),
 ]
 
-# 李伟来电: a name that opens a clause and calls. Words like 何时, 周边, 马路, 温州 call or are called for as well.
-_BEGIN = r"([，,。；;：:、！!？?\s）)]|^)"
-_CALLER = (
-    "[[一-鿿㐀-䶿]--[的是有在住与于及和来去说称反电时处以必等不事种况季天路边州波城区县市乡镇村庄街站店校院厂里家方期年月日次氏"
-    "人某台线号色昏重局所司间前后内外上下左右们都也又再已曾未没能可就才要会被把给向从到为因多少先女小老]]"
-)
-_CALLS = "来电|致电|来信|来访|打来电话|打电话|拨打"
-_NICK = "[[一-鿿]--[坝里拉克勒联富尔姨婆公訇的是房胶]]{1,2}"
-_NAME_CUES = {
-    # a cue beside a separator or a verb of naming: rare surnames count too
-    "named": rf"((?:(?:{_STRONG_CUES})\s?(?:[:：是为叫]|名叫|姓名)|我叫|本人叫|名叫|叫做|我是叫|本人姓名|我的名字叫)[\s:：]{{0,2}})",
-    "strong": rf"((?:{_STRONG_CUES})\s?[（(]?)",
-    "weak": rf"((?:{_WEAK_CUES}|本人)\s?[（(:：，,]?\s?)",
-}
-_NAME_RULES = [
-    ("name", rf"{_NAME_CUES['named']}{_ANY}{_GIVEN}{{1,2}}?({_AFTER})", "${1}" + MARKS["name"] + "${2}"),
-    ("name", rf"{_NAME_CUES['named']}{_ANY}{_GIVEN_ALONE}{{1,2}}", "${1}" + MARKS["name"]),
-    ("name", rf"{_NAME_CUES['named']}[一-鿿㐀-䶿]{{2,4}}[·•][一-鿿㐀-䶿]{{2,8}}", "${1}" + MARKS["name"]),
-    ("name", rf"((?:{_STRONG_CUES})\s?[:：]\s{{0,2}})[一-鿿㐀-䶿]{{2,4}}?({_AFTER})", "${1}" + MARKS["name"] + "${2}"),
-    ("name", rf"((?:{_STRONG_CUES})\s?[:：]\s{{0,2}})[A-Za-z]{{2,15}}(?:\s[A-Za-z]{{2,15}})?", "${1}" + MARKS["name"]),
-    ("name", rf"{_NAME_CUES['strong']}{_S}{_GIVEN}{{1,2}}?({_AFTER})", "${1}" + MARKS["name"] + "${2}"),
-    (
-        "name",
-        rf"((?:联系人|姓名|户主|收款人|持卡人|申请人)\s?)[{RARE_SURNAMES}]{_GIVEN}{{1,2}}?([，,；;、\s（(]|电话|手机|$)",
-        "${1}" + MARKS["name"] + "${2}",
-    ),
-    ("name", rf"{_ANY}某{{1,2}}", MARKS["name"]),
-    ("name", rf"{_S}{_GIVEN}{{0,2}}?({_TITLES})", MARKS["name"] + "${1}"),
-    (
-        "name",
-        rf"((?:{_STRONG_CUES}|{_WEAK_CUES}|[，。,；;：:、\s]|^)\s?)[{RARE_SURNAMES}]{_GIVEN}{{1,2}}?({_TITLES})",
-        "${1}" + MARKS["name"] + "${2}",
-    ),
-    ("name", rf"[{RARE_SURNAMES}]({_TITLES})", MARKS["name"] + "${1}"),
-    ("name", rf"([^小大老班]|^){_S}({_WEAK_TITLES})", "${1}" + MARKS["name"] + "${2}"),
-    ("name", rf"([小老阿]){_S}([，,。；;：:、\s]|反映|来电|说|称|投诉|头|家)", MARKS["name"] + "${2}"),
-    ("name", rf"{_NAME_CUES['weak']}{_S}{_GIVEN}{{1,2}}?({_AFTER})", "${1}" + MARKS["name"] + "${2}"),
-    (
-        "name",
-        rf"((?:{_WEAK_CUES})\s?[（(:：]\s?)[{RARE_SURNAMES}]{_GIVEN}{{1,2}}?({_AFTER})",
-        "${1}" + MARKS["name"] + "${2}",
-    ),
-    (
-        "name",
-        rf"(本人\s?[（(:：]?\s?)[{RARE_SURNAMES}]{_GIVEN}{{1,2}}?"
-        r"([，,；;（(]\s?(?:男|女|身份证|电话|手机|系|住|家住|[0-9]|〔))",
-        "${1}" + MARKS["name"] + "${2}",
-    ),
-    ("name", rf"((?:我是|我叫|叫我)\s?)阿{_NICK}([，,。；;：:、！!\s（(]|$)", "${1}" + MARKS["name"] + "${2}"),
-    ("name", rf"{_BEGIN}{_S}{_CALLER}{{1,2}}?({_CALLS})", "${1}" + MARKS["name"] + "${2}"),
-    (
-        "name",
-        rf"{_BEGIN}{_S}{_CALLER}{{1,2}}?([和与、]){_S}{_CALLER}{{1,2}}?({_CALLS}|反映|投诉|两人|二人|夫妇|夫妻)",
-        "${1}" + MARKS["name"] + "${2}" + MARKS["name"] + "${3}",
-    ),
-    ("name", rf"(〔姓名〕[和与及跟、]){_S}{_CALLER}{{1,2}}?({_AFTER})", "${1}" + MARKS["name"] + "${2}"),
-    ("name", rf"(我是\s?){_S}{_GIVEN}{{1,2}}?([，,。；;（(])", "${1}" + MARKS["name"] + "${2}"),
-    (
-        "name",
-        rf"([，,。；;：:、（(\s]|^){_ANY}{_GIVEN}{{1,2}}?([，,\s（(：:]{{0,2}}(?:电话|手机|身份证|联系电话|联系方式)?"
-        r"(?:号码|号)?[\s:：]{0,2}(?:〔手机号〕|〔证件号〕))",
-        "${1}" + MARKS["name"] + "${2}",
-    ),
-]
+_NAME_RULES = names.rules(MARKS["name"])
 
 NUMBER_KINDS = frozenset(MARKS) - {"name", "address_unit"}
 
 # Does a row need a group of rules at all? Cheap tests without repeated character classes: their automata stay small.
-_HAS_WIDE = "[０-９Ａ-Ｚａ-ｚ－＠．]"
-_HAS_WORD = f"[A-Za-z@＠]|[0-9]{{5}}|{_CN_DIGIT}{{7}}"
-_HAS_NUMBER = r"[0-9](?:[\s\-—–_.·•()（）]{0,3}[0-9]){5}"
+_HAS_WIDE = "[０-９Ａ-Ｚａ-ｚ－＠．＿]"
+_HAS_WORD = f"[A-Za-z@＠]|扣扣|企鹅|[0-9]{{5}}|{_CN_DIGIT}{{7}}"
+_HAS_NUMBER = r"[0-9](?:[\s\-—–_.·•()（），,、]{0,3}[0-9]){5}"
 _HAS_UNIT = (
-    r"栋|幢|单元|号楼|号院|[0-9]\s?#|[A-Za-z0-9]\s?座|[0-9]\s?(?:室|房)|[0-9]\s?楼\s?[0-9]|[0-9]\s?[\-—–]\s?[0-9]|"
+    r"我家在|(?:^|[，。；,;：\s])住|栋|幢|单元|号楼|号院|[0-9]\s?#|[A-Za-z0-9]\s?座|[0-9]\s?(?:室|房)|[0-9]\s?楼\s?[0-9]|[0-9]\s?[\-—–]\s?[0-9]|"
     "家住|住址|住在|现住|居住在|户籍|家庭地址|住所|[我本人户]住|[零〇一二三四五六七八九](?:室|号房)"
 )
-_HAS_NAME = (
-    f"某|〔|{_TITLES}|我叫|本人叫|名叫|叫做|名字叫|我是叫|[{SURNAMES}](?:{_WEAK_TITLES})|我是\\s?{_S}|我是\\s?阿|叫我阿|[小老阿]{_S}|"
-    f"(?:^|[，。；：、 ]){_S}..?(?:{_CALLS}|[和与、]{_S})|"
-    f"(?:{_STRONG_CUES})(?:\\s?[:：是为叫]|姓名|名叫)|"
-    f"(?:{_STRONG_CUES}|{_WEAK_CUES}|本人)\\s?[（(:：，,]?\\s?{_ANY}"
-)
-
 _WIDE = {chr(0xFF01 + n): chr(0x21 + n) for n in range(94) if chr(0x21 + n).isalnum()}
-_WIDE |= {"－": "-", "＠": "@", "．": "."}
+_WIDE |= {"－": "-", "＠": "@", "．": ".", "＿": "_"}
 
 
 def redact(text: pl.Series, *, kinds: frozenset[str] | None = None) -> tuple[pl.Series, dict[str, int]]:
@@ -391,7 +309,7 @@ def redact(text: pl.Series, *, kinds: frozenset[str] | None = None) -> tuple[pl.
     if "address_unit" in wanted:
         text = _on_rows(text, _HAS_UNIT, lambda rows: _addresses(rows, wanted, counts))
     if "name" in wanted:
-        text = _on_rows(text, _HAS_NAME, lambda rows: _apply(rows, _NAME_RULES, wanted, counts))
+        text = _on_rows(text, names.CANDIDATE, lambda rows: _names(rows, wanted, counts))
     return text, {kind: n for kind, n in sorted(counts.items()) if n}
 
 
@@ -431,17 +349,23 @@ def _addresses(text: pl.Series, wanted: frozenset[str], counts: dict[str, int]) 
     return _apply(text, _ADDRESS_RULES, wanted, counts).str.replace_all(GUARD, "")
 
 
+def _names(text: pl.Series, wanted: frozenset[str], counts: dict[str, int]) -> pl.Series:
+    text = names.marked(text)
+    for test, rules in _NAME_RULES:
+        text = _on_rows(text, test, lambda rows, rules=rules: _apply(rows, rules, wanted, counts))
+    return names.unmarked(text)
+
+
 def _apply(text: pl.Series, rules: list, wanted: frozenset[str], counts: dict[str, int]) -> pl.Series:
     for kind, pattern, replacement in rules:
         if kind not in wanted:
             continue
-        found = text.str.count_matches(pattern)
-        n = int(found.sum() or 0)
-        if n == 0:
+        at = text.str.contains(pattern).fill_null(False).arg_true()
+        if len(at) == 0:
             continue
-        counts[kind] = counts.get(kind, 0) + n
-        at = (found > 0).fill_null(False).arg_true()
-        text = text.clone().scatter(at, text.gather(at).str.replace_all(pattern, replacement))
+        rows = text.gather(at)
+        counts[kind] = counts.get(kind, 0) + int(rows.str.count_matches(pattern).sum())
+        text = text.clone().scatter(at, rows.str.replace_all(pattern, replacement))
     return text
 
 

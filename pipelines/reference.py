@@ -4,14 +4,17 @@ Files live in HOME/reference and are replaced as a whole by `yanpan ingest FOLDE
 below it) is called `reference`. A home without reference data works: places are then shown as the files name them.
 """
 
+import hashlib
 import json
 import shutil
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 import shapely
 from shapely.geometry import shape
 
+from pipelines import place_files
 from pipelines.config import SEEDS, Home
 from pipelines.errors import SourceError
 
@@ -25,9 +28,16 @@ PLACE_COLUMNS = {
     "lat": pl.Float64,
     "aliases": pl.String,
 }
+OPTIONAL_COLUMNS = {"former_names": pl.String}  # as aliases: several, joined by ;
+FOLDER = "reference"
 LEVELS = ("city", "county", "town", "community")
 BOUNDARY_LEVELS = LEVELS[1:]
 BOUNDARY_COLUMNS = {"place_code": pl.String, "place_level": pl.String, "geometry": pl.String}
+PLACE_FILES = ("place.csv", *(f"boundary_{level}.geojson" for level in BOUNDARY_LEVELS))
+OTHER_FILES = ("crosswalk.csv", "deadline_rule.csv", "correction.csv", "setting.csv", "unit.csv")
+TIME_FORMAT = "%Y-%m-%dT%H%M%S"  # no colons: Windows has no such folder names
+MAX_VERTICES = {"county": 8_000, "town": 8_000, "community": 60_000}  # communities are drawn county by county
+FINEST_TOLERANCE, COARSEST_TOLERANCE = 0.0001, 0.02  # degrees
 CROSSWALK_COLUMNS = ["source", "category_raw", "issue_code", "valid_from"]
 
 
@@ -36,38 +46,190 @@ def folders(paths: list[Path]) -> list[Path]:
     found = []
     for path in paths:
         if path.is_dir():
-            found += [path] if path.name == "reference" else sorted(path.rglob("reference"))
-    return [folder for folder in found if (folder / "place.csv").exists()]
+            found += [path] if path.name == FOLDER else sorted(path.rglob(FOLDER))
+    return [folder for folder in found if (folder / "place.csv").exists() or _loose_files(folder)]
 
 
-def install(folder: Path, home: Home) -> dict:
-    """Check a folder of reference files and make it the one in force, whole or not at all."""
-    places, boundaries = read_places(folder), read_boundaries(folder)
-    unknown = boundaries.join(places, on=["place_code", "place_level"], how="anti")
-    if len(unknown):
+def loose_files(paths: list[Path]) -> list[Path]:
+    """The boundary files and place lists among the given files and below the given folders, outside `reference`."""
+    found = []
+    for path in paths:
+        below = sorted(path.rglob("*")) if path.is_dir() and path.name != FOLDER else [path]
+        found += [
+            file
+            for file in below
+            if file.is_file()
+            and FOLDER not in file.relative_to(path).parts[:-1]
+            and not file.name.startswith((".", "~$"))
+            and (file == path or file.suffix.lower() in (".geojson", ".json", ".csv", ".tsv"))
+            and place_files.is_place_file(file)
+        ]
+    return found
+
+
+def install(folder: Path, home: Home, *, crs: str | None = None) -> dict:
+    """Check a folder of reference files and make it the one in force, whole or not at all.
+
+    place.csv and boundary_<level>.geojson as `read_places` and `read_boundaries` want them, and anything that
+    `place_files` can read. `crs`: the coordinate system of boundary files that name none.
+    """
+    start = place_files.Draft(_by_code(read_places(folder)), {}, [])
+    bounded = place_files.adopt(_boundary_files(folder), start, crs)
+    unknown = [(level, code) for level, code in bounded.shapes if start.places and code not in start.places]
+    if unknown:
+        level, code = unknown[0]
         raise SourceError(
-            f"boundary_{unknown['place_level'][0]}.geojson",
-            found=f"区划表里没有的代码 {unknown['place_code'][0]}",
+            f"boundary_{level}.geojson",
+            found=f"区划表里没有的代码 {code}",
             expected="每个边界的 place_code 都在 place.csv 中",
             next_step="请补齐 place.csv 或删去该边界后重新导入",
         )
+    bounded = bounded._replace(places=bounded.places | start.places)  # place.csv has the last word on names
+    draft = place_files.adopt(_loose_files(folder), bounded, crs)
+    return _put_in_force(draft, folder.name, home, [*folder.iterdir()])
+
+
+def install_files(files: list[Path], home: Home, *, crs: str | None = None) -> dict:
+    """Loose boundary files and place lists on top of the reference in force, all or none of them."""
+    shapes = {
+        (level, code): shapely.from_geojson(geometry)
+        for code, level, geometry in read_boundaries(home.reference).iter_rows()
+    }
+    places = _by_code(read_places(home.reference))
+    own = [path for path in files if path.suffix.lower() == ".csv" and set(PLACE_COLUMNS) <= set(_header(path))]
+    for path in own:
+        places |= _by_code(_read_place_table(path))
+    draft = place_files.adopt([path for path in files if path not in own], place_files.Draft(places, shapes, []), crs)
+    others = [*home.reference.iterdir()] if home.reference.is_dir() else []
+    return _put_in_force(draft, "、".join(path.name for path in files), home, others)
+
+
+def _put_in_force(draft: place_files.Draft, name: str, home: Home, others: list[Path]) -> dict:
+    """Write a draft as HOME/reference, with the files of `others` that are not places (crosswalk.csv …)."""
+    keep(home)
     fresh, old = home.path / "reference.new", home.path / "reference.old"
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    shutil.copytree(folder, fresh)
+    fresh.mkdir(parents=True)
+    for path in others:
+        if path.name not in PLACE_FILES and path not in _loose_files(path.parent):
+            (shutil.copytree if path.is_dir() else shutil.copy2)(path, fresh / path.name)
+    places = pl.DataFrame(list(draft.places.values()), schema={**PLACE_COLUMNS, **OPTIONAL_COLUMNS}, orient="row")
+    if places["former_names"].null_count() == len(places):
+        places = places.drop("former_names")
+    places.write_csv(fresh / "place.csv")
+    for level in BOUNDARY_LEVELS:
+        features = [
+            {
+                "type": "Feature",
+                "properties": {"place_code": code, "place_name": draft.places[code]["place_name"]},
+                "geometry": json.loads(_compact(shape)),
+            }
+            for (of_level, code), shape in draft.shapes.items()
+            if of_level == level
+        ]
+        if features:
+            text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
+            (fresh / f"boundary_{level}.geojson").write_text(text, encoding="utf-8")
     if home.reference.exists():
         home.reference.replace(old)
     fresh.replace(home.reference)
     shutil.rmtree(old, ignore_errors=True)
-    return {"folder": folder.name, "places": len(places), "boundaries": len(boundaries)}
+    keep(home)
+    n_boundaries = sum(level in BOUNDARY_LEVELS for level, _ in draft.shapes)
+    return {"folder": name, "places": len(places), "boundaries": n_boundaries, "notes": draft.notes}
+
+
+def _by_code(places: pl.DataFrame) -> dict[str, dict]:
+    return {row["place_code"]: {"former_names": None, **row} for row in places.iter_rows(named=True)}
+
+
+def _boundary_files(folder: Path) -> list[Path]:
+    return [path for level in BOUNDARY_LEVELS if (path := folder / f"boundary_{level}.geojson").exists()]
+
+
+def _loose_files(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name not in (*PLACE_FILES, *OTHER_FILES) and place_files.is_place_file(path)
+    ]
+
+
+def _header(path: Path) -> list[str]:
+    return read_table(path).columns
+
+
+def keep(home: Home, at: datetime | None = None) -> Path | None:
+    """Put what is in force into HOME/reference_history/<time>/ unless it is there already; where it is kept.
+
+    Every installation and every build does so, which keeps what an office changed by hand in HOME/reference as well.
+    """
+    if not home.reference.is_dir():
+        return None
+    kept = _kept(home)
+    if kept and _content(kept[-1]) == _content(home.reference):
+        return kept[-1]
+    name = (at or datetime.now()).strftime(TIME_FORMAT)
+    while (history(home) / name).exists():  # a second one within the second
+        name += "+"
+    fresh = history(home) / ".new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(home.reference, fresh)
+    fresh.replace(history(home) / name)
+    return history(home) / name
+
+
+def as_of(home: Home, day: date) -> Path:
+    """The reference folder that was in force on the evening of `day`: the newest kept by then, else the oldest."""
+    kept = _kept(home)
+    by_then = [folder for folder in kept if folder.name[:10] <= day.isoformat()]
+    return by_then[-1] if by_then else kept[0] if kept else home.reference
+
+
+def history(home: Home) -> Path:
+    return home.path / "reference_history"
+
+
+def _kept(home: Home) -> list[Path]:
+    return sorted(folder for folder in history(home).glob("*") if folder.is_dir() and not folder.name.startswith("."))
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    """File name → digest, for telling whether two folders say the same."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).digest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def for_display(boundaries: pl.DataFrame) -> pl.DataFrame:
+    """The boundaries drawn with at most MAX_VERTICES a level, borders still shared between neighbours.
+
+    Finer ones cannot be seen on a page and would make it heavy; places are decided by the full ones.
+    """
+    drawn = []
+    for (level,), own in boundaries.group_by("place_level", maintain_order=True):
+        shapes = shapely.from_geojson(own["geometry"].to_numpy())
+        tolerance, fewer = FINEST_TOLERANCE, shapes
+        while shapely.get_num_coordinates(fewer).sum() > MAX_VERTICES[str(level)] and tolerance < COARSEST_TOLERANCE:
+            fewer = shapely.coverage_simplify(shapes, tolerance)
+            tolerance *= 1.5
+        if fewer is not shapes:
+            own = own.with_columns(pl.Series("geometry", [_compact(shape) for shape in fewer], dtype=pl.String))
+        drawn.append(own)
+    return pl.concat(drawn) if drawn else boundaries
 
 
 def read_places(folder: Path) -> pl.DataFrame:
     """place.csv as a frame, one row a place, empty if there is none."""
     path = folder / "place.csv"
-    if not path.exists():
-        return pl.DataFrame(schema=PLACE_COLUMNS)
-    raw = _read_table(path)
+    return _read_place_table(path) if path.exists() else pl.DataFrame(schema=PLACE_COLUMNS)
+
+
+def _read_place_table(path: Path) -> pl.DataFrame:
+    raw = read_table(path)
     missing = [name for name in PLACE_COLUMNS if name not in raw.columns]
     if missing:
         raise SourceError(
@@ -86,7 +248,8 @@ def read_places(folder: Path) -> pl.DataFrame:
             expected="city、county、town、community 之一",
             next_step="请改正后重新导入",
         )
-    typed = raw.select(pl.col(name).cast(kind, strict=False) for name, kind in PLACE_COLUMNS.items())
+    kinds = {**PLACE_COLUMNS} | {name: kind for name, kind in OPTIONAL_COLUMNS.items() if name in raw.columns}
+    typed = raw.select(pl.col(name).cast(kind, strict=False) for name, kind in kinds.items())
     for name in ("population", "lon", "lat"):
         bad = raw.with_row_index("row", 2).filter(raw[name].is_not_null() & typed[name].is_null())
         if len(bad):
@@ -100,7 +263,7 @@ def read_places(folder: Path) -> pl.DataFrame:
     return typed
 
 
-def _read_table(path: Path) -> pl.DataFrame:
+def read_table(path: Path) -> pl.DataFrame:
     """A small CSV as text columns, in UTF-8 or, as Excel saves it here, GB18030."""
     content = path.read_bytes()
     try:
@@ -142,7 +305,7 @@ def read_boundaries(folder: Path) -> pl.DataFrame:
 def read_crosswalk(folder: Path) -> pl.DataFrame:
     """Source category → issue code: the seed and, on top of it, the office's own HOME/reference/crosswalk.csv."""
     frames = [
-        _read_table(path).select(CROSSWALK_COLUMNS)
+        read_table(path).select(CROSSWALK_COLUMNS)
         for path in (SEEDS / "crosswalk.csv", folder / "crosswalk.csv")
         if path.exists()
     ]

@@ -83,8 +83,10 @@ def load(home: Home, *frames: pl.DataFrame) -> None:
         connection.execute("insert into core.event by name select * from incoming_frame")
         connection.unregister("incoming_frame")
         connection.execute(
-            "insert into core.batch values ('b00000000001', 'hotline', 'test', 'test.csv', 1, 'utf-8', $n, $n, 0, 0, 0, 0,"
-            " null, null, '{}', '[]', timestamp '2026-11-16 08:00:00')",
+            "insert into core.batch by name select 'b00000000001' as batch_id, 'hotline' as source, 'test' as layout,"
+            " 'test.csv' as file_name, 1 as file_bytes, 'utf-8' as encoding, $n as n_read, $n as n_loaded, 0 as n_updated,"
+            " 0 as n_rejected, 0 as n_duplicate, 0 as n_out_of_scope, '{}' as redactions, '[]' as dropped_columns,"
+            " timestamp '2026-11-16 08:00:00' as loaded_at, date '2026-11-16' as known_on",
             {"n": len(events)},
         )
 

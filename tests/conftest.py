@@ -29,8 +29,8 @@ def demo_home(tmp_path_factory) -> Home:
     """A small demo city, generated, ingested and published once a test process. Read only, please."""
     home = open_home(tmp_path_factory.mktemp("安澜 demo"))
     demo.generate(home.demo, items=12_000)
-    ingest.ingest([home.demo], home, today=TODAY)
     reference.install(home.demo / "reference", home)
+    ingest.ingest([home.demo], home, today=TODAY)
     build.build(home, today=TODAY)
     return home
 
@@ -41,4 +41,13 @@ def shared_files() -> Path:
     folder = Path(os.environ.get("YANPAN_SHARED") or Path(__file__).resolve().parents[2] / "shared") / "data"
     if not folder.is_dir():
         pytest.skip(f"没有真实数据文件夹 {folder.name}，跳过")
+    return folder
+
+
+@pytest.fixture
+def shared_detect() -> Path:
+    """Reference results of R's surveillance beside the project; read at test time, never copied."""
+    folder = Path(os.environ.get("YANPAN_SHARED") or Path(__file__).resolve().parents[2] / "shared") / "detect" / "ref"
+    if not folder.is_dir():
+        pytest.skip("没有参照结果文件夹 detect/ref，跳过")
     return folder

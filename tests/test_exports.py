@@ -2,9 +2,12 @@
 
 import datetime as dt
 import io
+import json
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import openpyxl
 import plotly.graph_objects as go
@@ -12,8 +15,9 @@ import polars as pl
 import pytest
 import shapely
 from matplotlib.image import imread
+from streamlit.testing.v1 import AppTest
 
-from app import fields
+from app import disclosure, downloads, fields, page
 from app.charts import breaks, maps, ranks, series, style
 from app.exports import csv_text, picture, workbook
 
@@ -316,3 +320,144 @@ def test_fields_answer_by_name():
     assert fields.labels()["place_name"] == "区域"
     with pytest.raises(KeyError):
         fields.label("no_such_column")
+
+
+# ---------------------------------------------------------------- all export buttons of all pages
+
+MAIN = str(Path(__file__).resolve().parents[1] / "app" / "main.py")
+COUNTS = {"件数", "上期", "去年同期", "实际件数", "上周件数", "value"}
+PAGES = {
+    "weekly": [{}],
+    "hotspots": [{"level": "town", "weeks": "1"}, {"place": "COUNTY"}, {"place": "COMMUNITY"}, {"issue": "ISSUE"}],
+    "trends": [{}, {"split": "county", "issue": "ISSUE"}, {"county": "COUNTY", "issue": "ISSUE", "span": "104"}],
+    "issues": [
+        {},
+        {"county": "COUNTY"},
+        {"county": "COUNTY", "issue": "ISSUE"},
+        {"county": "COUNTY", "basis": "sources"},
+    ],
+    "early_warnings": [{}, {"signal": "SIGNAL"}],
+    "intake": [{"tab": "批次"}, {"tab": "数据质量"}, {"tab": "名称与位置"}],
+}
+EVERYWHERE = [(view, params) for view, several in PAGES.items() for params in several]
+EXEMPT = ("本周研判数字", "上升最快的事项")
+"""A whole city, or (the page intake) ledgers of rows; see app/disclosure.py."""
+
+
+@pytest.fixture
+def published(demo_home, monkeypatch):
+    """The demo city's marts: SQL → rows; the app looks at the same file."""
+    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
+    monkeypatch.setattr(page, "today", lambda: dt.date(2026, 11, 16))
+    with duckdb.connect(demo_home.marts / demo_home.current.read_text().strip(), read_only=True) as connection:
+        yield lambda text: connection.execute(text).fetchall()
+
+
+@pytest.fixture
+def buttons(monkeypatch) -> list:
+    """What the export buttons of a page run would give: (label, make, file name). The buttons stay what they are."""
+    seen, button = [], downloads._button
+
+    def seen_button(label, make, file_name, mime, key):
+        seen.append((label, make, file_name))
+        button(label, make, file_name, mime, key)
+
+    monkeypatch.setattr(downloads, "_button", seen_button)
+    return seen
+
+
+def opened(published, buttons: list, view: str, params: dict[str, str]) -> AppTest:
+    (community, county), *_ = published(
+        "select community_code, county_code from event where community_code is not null group by all order by count(*) desc limit 1"
+    )
+    names = {
+        "COUNTY": county,
+        "COMMUNITY": community,
+        "ISSUE": published("select issue_code from event group by 1 order by count(*) desc limit 1")[0][0],
+        "SIGNAL": published("select min(signal_id) from signal")[0][0],
+    }
+    at = AppTest.from_file(MAIN, default_timeout=60).run()
+    buttons.clear()  # those of the first page
+    at.query_params.clear()
+    for name, value in params.items():
+        at.query_params[name] = names.get(value, value) or ""
+    at.switch_page(f"views/{view}.py").run()
+    assert not at.exception
+    return at
+
+
+@pytest.mark.parametrize(("view", "params"), EVERYWHERE, ids=str)
+def test_no_export_carries_text_or_a_small_count(published, buttons, view, params):
+    opened(published, buttons, view, params)
+    texts = {text for (text,) in published("select distinct text from event where length(text) > 10")}
+    books = [(name, reopened(make())) for label, make, name in buttons if label == "数据 Excel"]
+    assert books or view == "intake"
+    is_city = not any(key in params for key in ("county", "place", "split")) and view in ("trends", "issues")
+    city = published("select place_name from place where place_level = 'city'")[0][0]
+    for name, book in books:
+        for sheet in book.worksheets[:-1]:
+            head, *rows = sheet.iter_rows(values_only=True)
+            assert not {"标题", "内容", "title", "text"} & set(head), name
+            assert not {cell for row in rows for cell in row if isinstance(cell, str)} & texts, name
+            is_of_city = view == "early_warnings" and city in name and not name.startswith("在哪里")
+            if view == "intake" or is_city or is_of_city or name.startswith(EXEMPT):
+                continue
+            for column in (k for k, label in enumerate(head) if label in COUNTS):
+                small = [row[column] for row in rows if isinstance(row[column], int | float) and 0 < row[column] < 5]
+                assert not small, (name, head[column], small)
+        assert "数据截至" in " ".join(str(cell.value) for cell in book["口径"]["A"])
+    for label, make, _ in buttons:
+        if label == "图片 PNG":
+            assert make()[:4] == b"\x89PNG"
+
+
+def test_the_map_and_its_table_hide_what_the_totals_would_tell(published, buttons):
+    """Every county's total is on another map: of its towns none may be hidden alone, none of the hidden sums small."""
+    at = opened(published, buttons, "hotspots", {"level": "town", "weeks": "1"})
+    (make,) = [make for label, make, _ in buttons if label == "数据 Excel"]
+    head, *rows = reopened(make())["数据"].iter_rows(values_only=True)
+    shown = {row[head.index("区域代码")]: row[head.index("件数")] for row in rows}
+    true = dict(
+        published(
+            "select town_code, count(*) from event where registered_on between '2026-11-09' and '2026-11-15' and town_code is not null group by 1"
+        )
+    )
+    small = [code for code, n in true.items() if n < 5]
+    assert small and not {code: shown[code] for code in small if shown[code] != "<5"}
+    assert disclosure.HIDDEN in shown.values()
+    for county in {code[:6] for code in true}:
+        hidden = [code for code, said in shown.items() if code.startswith(county) and isinstance(said, str)]
+        total = sum(n for code, n in true.items() if code.startswith(county))
+        gone = sum(true.get(code, 0) for code in hidden)
+        assert len(hidden) != 1 or total < 5
+        assert gone == 0 or gone >= 5 or total < 5
+    table = at.dataframe[0].value
+    assert set(table["n_events"].str.strip()) >= {"<5", disclosure.HIDDEN}
+    deck = json.loads(at.get("deck_gl_json_chart")[0].proto.json)
+    places = {f["properties"]["id"]: f["properties"] for f in deck["layers"][0]["data"]["features"]}
+    assert all(places[code]["value"].startswith("<5 件") for code in small)
+    assert len({tuple(places[code]["c"]) for code in small}) == 1, "one colour, the lowest above zero"
+    assert "小于 5 的格子写作" in "".join(element.proto.body for element in at.get("html"))
+
+
+def test_two_levels_of_the_map_agree(published, buttons):
+    """A town that is hidden on the city's map is hidden on its county's, too."""
+    said = []
+    for params in (
+        {"level": "town", "weeks": "4", "issue": "ISSUE"},
+        {"place": "COUNTY", "weeks": "4", "issue": "ISSUE"},
+    ):
+        opened(published, buttons, "hotspots", params)
+        (make,) = [make for label, make, _ in buttons if label == "数据 Excel"]
+        head, *rows = reopened(make())["数据"].iter_rows(values_only=True)
+        said.append({row[head.index("区域代码")]: row[head.index("件数")] for row in rows})
+    city, county = said
+    assert county and set(county) < set(city)
+    assert {code: city[code] for code in county} == county
+
+
+def test_off_shows_every_count_and_says_so(published, buttons, monkeypatch):
+    monkeypatch.setenv(disclosure.SETTING, "0")
+    at = opened(published, buttons, "hotspots", {"level": "town", "weeks": "1"})
+    assert "只供内部使用" in "".join(element.proto.body for element in at.get("html"))
+    assert at.dataframe[-1].value["n_events"].between(1, 4).any()

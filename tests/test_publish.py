@@ -63,3 +63,15 @@ def dump(home, version: int) -> dict:
         content = {table: connection.execute(f"from {table}").fetchall() for table in tables}
     content["meta"] = [row for row in content["meta"] if row[0] not in ("version", "built_at")]
     return content
+
+
+def test_a_version_of_an_older_program_is_not_rolled_back_to(home):
+    import duckdb
+
+    build.build(home, today=TODAY)
+    build.build(home, today=TODAY)
+    with duckdb.connect(publish.version_file(home, 1)) as connection:
+        connection.execute("delete from meta where key = 'schema'")
+    with pytest.raises(UsageError, match="版本 1 由旧程序发布"):
+        publish.rollback(home, 1)
+    assert publish.current(home) == 2

@@ -82,7 +82,11 @@ def test_sample_file_gives_expected_events(source, layout, suffix, empty_home):
     assert (batch["source"], batch["layout"], batch["status"]) == (source, layout, "loaded")
     columns = ["source", *EVENT_COLUMNS]
     with warehouse.connect(empty_home, read_only=True) as connection:
-        events = connection.sql(f"select {', '.join(columns)} from core.event order by source_row").pl()
+        co_units = "(select string_agg(c.unit_name, '、' order by c.unit_name) from core.co_unit as c where c.event_id = e.event_id)"
+        events = connection.sql(
+            f"select {', '.join(columns)} from (select * replace (coalesce(e.unit_co_name, {co_units}) as unit_co_name)"
+            " from core.event as e) order by source_row"
+        ).pl()
     text = events.write_csv(datetime_format="%Y-%m-%d %H:%M:%S")
     assert text == (SAMPLE / source / f"expected_{layout}.csv").read_text(encoding="utf-8")
 
@@ -263,14 +267,6 @@ def test_whistle_blowing_and_court_items_are_counted_only():
     assert events["unit_name"].to_list() == [None, None, "某局"]
 
 
-def test_positions_are_snapped_and_nonsense_is_dropped():
-    lon = pl.Series(["123.01234", "0", "29.05", "x", "521300.5", None])
-    lat = pl.Series(["29.05678", "0", "123.01", "1", "329000.1", None])
-    frame = parsing.parse_position(lon, lat)
-    assert frame["lon"].to_list() == [123.012, None, None, None, None, None]
-    assert frame["lat"].to_list() == [29.056, None, None, None, None, None]
-
-
 def test_flags_counts_and_ratings():
     assert parsing.parse_flag(pl.Series(["是", "否", "联名信", "不知道"])).to_list() == [True, False, True, None]
     assert parsing.parse_count(pl.Series(["3", "３", "0", "99999", "12人", "x"])).to_list() == [
@@ -437,15 +433,15 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "empty.csv": (b"", "空文件"),
         "blank.csv": (b"\n\n", "空文件"),
         "torn.xlsx": (whole[: len(whole) // 2], "工作簿"),
-        "page.xls": (b"<html><table><tr><td>1</td></tr></table></html>", "网页"),
+        "page.xls": (b"<html><p>1</p></html>", "不完整"),
         "no_date.csv": (HOTLINE.replace("推送时间,", "").encode(), "推送时间"),
         "other.csv": ("甲,乙,丙\n1,2,3\n".encode(), "甲、乙、丙"),
         "noise.csv": (b"\x80\xff" * 400 + b"\n", "GB18030"),
         "header_only.csv": (f"{HOTLINE}\n\n".encode(), "没有数据行"),
-        "packed.csv.gz": (gzip.compress(HOTLINE.encode()), "请先解压"),
+        "packed.csv.gz": (gzip.compress(HOTLINE.encode()), "没有数据行"),
         "packed.7z": (b"7z\xbc\xaf\x27\x1c" + bytes(64), "请先解压"),
         "packed.rar": (b"Rar!\x1a\x07\x00" + bytes(64), "请先解压"),
-        "packed.zip": (_zipped(HOTLINE), "请先解压"),
+        "packed.zip": (_zipped(HOTLINE), "没有数据行"),
     }
     files = {}
     for name, (content, says) in contents.items():

@@ -12,7 +12,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from app import fields
+from app import disclosure, fields
 from app.charts.style import em_width
 
 MAX_ROWS = 100_000
@@ -30,13 +30,16 @@ def xlsx(
     title: str,
     notes: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    more: Mapping[str, pl.DataFrame] | None = None,
 ) -> bytes:
     """A frame as .xlsx bytes.
 
     title: first line of 口径. notes: one sentence a row (as-of time, data version, filters, definitions).
     labels: column name → Chinese header, over those of sql/fields.csv; a column in neither keeps its name.
+    more: further sheets between 数据 and 口径, by name.
     Coded values (closed, orange, county …) are written as the words of app/assets/words.csv.
     Text is always written as text: a value that begins with = + - @ is never a formula. Dates are dates.
+    Where app.disclosure has hidden a count, its mark (<5, 隐去) stands as text among the numbers.
     Columns ending in _share are shown as per cent. At most MAX_ROWS rows; 口径 says when rows were left out.
     Same frame and words → same bytes.
     """
@@ -54,15 +57,20 @@ def xlsx(
         book.set_calc_mode("auto")
         shown = frame.head(MAX_ROWS)
         _write_data(book, fields.in_words(shown), fields.headers(shown, labels))
+        for sheet_name, other in (more or {}).items():
+            _write_data(book, fields.in_words(other.head(MAX_ROWS)), fields.headers(other, labels), sheet_name)
         left_out = frame.height - shown.height
         said = [f"只导出前 {MAX_ROWS:,} 行，另有 {left_out:,} 行未导出，请缩小筛选范围。"] if left_out else []
         _write_notes(book, title, [*said, *notes])
     return buffer.getvalue()
 
 
-def _write_data(book: Workbook, frame: pl.DataFrame, headers: Mapping[str, str]) -> None:
-    sheet = book.add_worksheet("数据")
+def _write_data(book: Workbook, frame: pl.DataFrame, headers: Mapping[str, str], sheet_name: str = "数据") -> None:
+    sheet = book.add_worksheet(sheet_name)
     head = book.add_format({"bold": True, "font_name": FONT, "bg_color": "#F2F0EA", "bottom": 1, "valign": "vcenter"})
+    mark = book.add_format({"font_name": FONT, "align": "right"})
+    marks = frame.select(name for name in frame.columns if name.endswith(disclosure.MARK))
+    frame = disclosure.without_marks(frame)
     for column, name in enumerate(frame.columns):
         header = headers[name]
         sheet.write_string(0, column, header, head)
@@ -71,6 +79,10 @@ def _write_data(book: Workbook, frame: pl.DataFrame, headers: Mapping[str, str])
         for row, value in enumerate(frame[name].to_list(), start=1):
             if value is not None:
                 write(row, column, value, form)
+        if name + disclosure.MARK in marks.columns:
+            for row, said in enumerate(marks[name + disclosure.MARK].to_list(), start=1):
+                if said is not None:
+                    sheet.write_string(row, column, said, mark)
     sheet.set_row(0, 22)
     sheet.freeze_panes(1, 0)
     if frame.width:

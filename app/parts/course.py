@@ -2,10 +2,13 @@
 
 from datetime import date, timedelta
 
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import marts, wording
+from app import disclosure, marts, wording
+from app.charts.series import lines, trend
+from app.charts.style import period_days
 
 SPANS = {"13": "13周", "26": "26周", "52": "52周", "104": "104周"}
 GRAINS = {"day": "按日", "week": "按周", "month": "按月"}
@@ -73,6 +76,64 @@ def with_year_ago(
         pl.col("period_start_on").dt.offset_by(forth), pl.col("n_events").alias("n_events_year_ago")
     )
     return series.join(earlier, on="period_start_on", how="left")
+
+
+def figure(series: pl.DataFrame, *, title: str) -> go.Figure:
+    """One series with last year and band, or several side by side; what is drawn of the first and last period."""
+    if _is_one(series):
+        return trend(without_leading(series).drop("series_name"), title=title, height=420)
+    return lines(series.filter(~pl.col("is_incomplete")), title=title, height=420)
+
+
+def _is_one(series: pl.DataFrame) -> bool:
+    return "series_name" not in series.columns or bool((series["series_name"] == "all").all())
+
+
+def safe_course(series: pl.DataFrame, k: int | pl.Series, *, is_city: bool = False) -> pl.DataFrame:
+    """A series to take away: period_start_on, n_events, optional series_name, n_events_year_ago, is_alarm; small counts hidden.
+
+    Published elsewhere are the total of each year and, of several series, the total of each period and series. A
+    period of both years is hidden in both columns or in none. That a hidden week was an alarm would bound its count.
+    """
+    derived = {"is_alarm": ["n_events"]} if "is_alarm" in series.columns else {}
+    if not _is_one(series):
+        both = (("period_start_on",), ("series_name",))
+        return disclosure.suppress(
+            series, measures=["n_events"], k=k, within=both, derived=derived, small_totals=is_city
+        )
+    if "n_events_year_ago" not in series.columns:
+        return disclosure.suppress(series, measures=["n_events"], k=k, within=((),), derived=derived)
+    rows = series.sort("period_start_on").with_row_index("at")
+    n_a_year = _a_year_later(rows["period_start_on"])
+    earlier = rows.select(
+        (pl.col("at").cast(pl.Int64) - n_a_year).alias("at"), pl.col("n_events_year_ago").alias("n_events")
+    )
+    now = rows.select(pl.col("at").cast(pl.Int64), "n_events")
+    long = pl.concat([now, earlier.join(now, on="at", how="anti")])
+    last = len(rows) - 1
+    highest = k if isinstance(k, int) else int(k.max())  # type: ignore[arg-type]
+    long = long.with_columns(((last - pl.col("at")) // n_a_year).alias("year"))
+    known = disclosure.suppress(long, measures=["n_events"], k=highest, within=(("year",),)).select(
+        "at", "n_events" + disclosure.MARK
+    )
+    marks = [
+        rows.select((pl.col("at").cast(pl.Int64) - back).alias("at")).join(
+            known, on="at", how="left", maintain_order="left"
+        )
+        for back in (0, n_a_year)
+    ]
+    hidden = [frame["n_events" + disclosure.MARK] for frame in marks]
+    names = ["n_events", "n_events_year_ago", *derived]
+    safe = rows.drop("at").with_columns(
+        mark.alias(name + disclosure.MARK) for name, mark in zip(names, [*hidden, hidden[0]][: len(names)], strict=True)
+    )
+    return safe.with_columns(pl.when(pl.col(name + disclosure.MARK).is_null()).then(name).alias(name) for name in names)
+
+
+def _a_year_later(starts: pl.Series) -> int:
+    """How many periods are a year: 12 months, 52 weeks, 364 days?"""
+    step = period_days(starts.to_list())
+    return 12 if step > 20 else 52 if step > 3 else 364
 
 
 def summary(series: pl.DataFrame, grain: str) -> None:

@@ -2,19 +2,23 @@
 
 import math
 from datetime import timedelta
+from functools import partial
 
+import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, wording
+from app import disclosure, filters, marts, page, wording
 from app.charts.ranks import pareto, ranking, treemap
 from app.charts.series import trend
 from app.parts import judged
+from app.parts.course import safe_course
 
 PAGE_ROWS = 100
 N_BARS = 20
 BASIS = {"ours": "本系统事项分类", "sources": "来源自己的分类"}
 PARTS = {"place": "在哪些地方", "channel": "从什么渠道来", "unit": "由谁承办", "category": "来源怎样分类"}
+PARETO, TREEMAP = "各事项件数与累计占比", "构成（面积）与较上期变化（颜色）"
 LABELS = {"n_events_before": "上期", "n_events_year_ago": "去年同期", "change_share": "较上期"}
 
 
@@ -43,7 +47,29 @@ def with_change(counts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def overview(counts: pl.DataFrame, name: str, notes: list[str]) -> None:
+def safe_issues(counts: pl.DataFrame, choice: filters.Choice) -> pl.DataFrame:
+    """Issues or categories to take away, for one place with small counts hidden."""
+    if filters.is_whole_city(choice):
+        return counts
+    measures = [name for name in ("n_events", "n_events_before", "n_events_year_ago") if name in counts.columns]
+    return disclosure.suppress(
+        counts,
+        measures=measures,
+        k=disclosure.thresholds(counts, choice.group),
+        derived={"change_share": measures[:2]},
+        sort_hidden_by="issue_code" if "issue_code" in counts.columns else "category_raw",
+    )
+
+
+def _shown(counts: pl.DataFrame, choice: filters.Choice, others: dict) -> pl.DataFrame:
+    """The same for a picture: what is hidden as one row. `counts`: issue_name, n_events and columns of `others`."""
+    safe = safe_issues(counts, choice)
+    if safe is counts:
+        return counts
+    return disclosure.rolled_up(safe, counts, label="issue_name", measure="n_events", others=others)
+
+
+def overview(counts: pl.DataFrame, choice: filters.Choice, name: str, notes: list[str]) -> None:
     """Pareto, treemap and the whole table."""
     total, few = counts["n_events"].sum(), counts.filter(pl.col("n_events").cum_sum() <= 0.8 * pl.col("n_events").sum())
     page.section("先看大头", f"共 {total:,} 件、{len(counts)} 项；前 {len(few) + 1} 项占到八成。点一个事项看它的详情。")
@@ -51,8 +77,14 @@ def overview(counts: pl.DataFrame, name: str, notes: list[str]) -> None:
     figures = counts.select(pl.col("issue_name").alias("label"), "n_events")
     with left:
         page.chart(
-            page.drawn(pareto, figures, title="各事项件数与累计占比", n_shown=N_BARS),
+            page.drawn(pareto, figures, title=PARETO, n_shown=N_BARS),
             counts,
+            export=partial(safe_issues, counts, choice),
+            picture=lambda: pareto(
+                _shown(counts, choice, {}).select(pl.col("issue_name").alias("label"), "n_events"),
+                title=PARETO,
+                n_shown=N_BARS,
+            ),
             name=f"高频事项 {name}",
             notes=notes,
             key="pareto",
@@ -60,10 +92,12 @@ def overview(counts: pl.DataFrame, name: str, notes: list[str]) -> None:
             on_select=choose_bar,
         )
     with right:
-        tiles = counts.select("group_name", "issue_name", "n_events", "change_share")
+        tiles = ["group_name", "issue_name", "n_events", "change_share"]
         page.chart(
-            page.drawn(treemap, tiles, title="构成（面积）与较上期变化（颜色）"),
-            tiles,
+            page.drawn(treemap, counts.select(tiles), title=TREEMAP),
+            counts,
+            export=lambda: _columns(safe_issues(counts, choice), tiles),
+            picture=lambda: treemap(_shown(counts, choice, {"group_name": "其余"}).select(tiles), title=TREEMAP),
             name=f"事项构成 {name}",
             notes=notes,
             key="treemap",
@@ -82,12 +116,18 @@ def overview(counts: pl.DataFrame, name: str, notes: list[str]) -> None:
     page.grid(counts.select(columns), key="issues_table", labels=LABELS, height=320, on_select=choose_row)
 
 
-def by_source_category(counts: pl.DataFrame, name: str, notes: list[str]) -> None:
+def _columns(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """These columns with their marks."""
+    return frame.select(name for name in frame.columns if name.removesuffix(disclosure.MARK) in names)
+
+
+def by_source_category(counts: pl.DataFrame, choice: filters.Choice, name: str, notes: list[str]) -> None:
     """The sources' own words, without our taxonomy in between."""
     counts = counts.with_columns(pl.col("source").replace_strict(wording.SOURCES, default=pl.col("source")))
     page.section("按来源自己的分类", f"列件数最多的 {len(counts)} 类")
     page.grid(counts, key="categories", labels=LABELS, height=560)
-    page.foot(counts, name=f"来源原分类 {name}", notes=notes, key="categories_foot", labels=LABELS)
+    take_away = partial(safe_issues, counts, choice)
+    page.foot(take_away, name=f"来源原分类 {name}", notes=notes, key="categories_foot", labels=LABELS)
 
 
 def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, name: str, notes: list[str]) -> None:
@@ -101,9 +141,16 @@ def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, na
     if not scope["source"] and not scope["community"]:
         place = scope["town"] or scope["county"] or city_code
         weeks = judged.with_band(weeks, place, issue["issue_code"], span.to_on)
+    k = disclosure.threshold(issue["issue_code"])
+    is_place = any(scope[level] for level in ("county", "town", "community"))
+    title = f"{issue['issue_name']} 按周件数"
     page.chart(
-        page.drawn(trend, weeks, title=f"{issue['issue_name']} 按周件数", height=300),
+        page.drawn(trend, weeks, title=title, height=300),
         weeks,
+        export=partial(safe_course, weeks, k) if is_place else None,
+        picture=(lambda: trend(disclosure.without_marks(safe_course(weeks, k)), title=title, height=300))
+        if is_place
+        else None,
         name=f"{name} 按周",
         notes=notes,
         key="course",
@@ -118,10 +165,14 @@ def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, na
         )
         if frame.is_empty():
             continue
+        title, is_small = f"{heading}（前 {len(frame)}）", is_place or kind == "place"
+        safe = partial(safe_parts, frame, k) if is_small else None
         with columns[n % 2]:
             page.chart(
-                page.drawn(ranking, frame, title=f"{heading}（前 {len(frame)}）"),
+                page.drawn(ranking, frame, title=title),
                 frame,
+                export=safe,
+                picture=partial(parts_picture, frame, k, title) if is_small else None,
                 name=f"{name} {heading}",
                 notes=notes,
                 key=f"part_{kind}",
@@ -129,13 +180,31 @@ def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, na
             )
 
 
+def safe_parts(frame: pl.DataFrame, k: int) -> pl.DataFrame:
+    """What something consists of (label, value) to take away: small counts hidden."""
+    return disclosure.suppress(frame, measures=["value"], k=k, sort_hidden_by="label")
+
+
+def parts_picture(frame: pl.DataFrame, k: int, title: str) -> go.Figure:
+    """The same as bars, what is hidden as one."""
+    shown = disclosure.rolled_up(safe_parts(frame, k), frame, label="label", measure="value")
+    return ranking(shown, title=title)
+
+
 def items(scope: dict) -> None:
     """The redacted items, newest first, a page at a time; to read, not to take away. `scope`: issue None = all."""
     total = marts.query("item_count", **scope).item()
-    page.section("具体事项", f"{total:,} 件，新的在前。已脱敏；检举控告、涉法涉诉不存内容。只供查看，不导出正文。")
+    page.section(
+        "具体事项",
+        f"{total:,} 件，新的在前。已脱敏；检举控告、涉法涉诉和保密件只计数，不逐件列出。只供查看，不导出正文。",
+    )
+    if total == 0:
+        page.quiet("这里没有可以逐件列出的事项。")
+        return
     if st.session_state.get("_items_scope", scope) != scope:
         st.session_state["page"] = 1
     st.session_state["_items_scope"] = scope
     number = st.pagination(max(1, math.ceil(total / PAGE_ROWS)), key="page", bind="query-params")
     rows = marts.query("items", **scope, n_rows=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
-    st.html("".join(wording.item(row) for row in rows.iter_rows(named=True)))
+    rules = {rule["rule_id"]: rule for rule in marts.query("deadline_rules").iter_rows(named=True)}
+    st.html("".join(wording.item(row, rules.get(row["rule_id"])) for row in rows.iter_rows(named=True)))

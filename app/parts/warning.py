@@ -1,18 +1,64 @@
 """Warnings listed, and one of them with its evidence."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from app import page, wording
+from app import disclosure, page, wording
 from app.charts.ranks import ranking
 from app.charts.series import trend
 from app.parts import judged
+from app.parts.course import safe_course
+from app.parts.issue import parts_picture, safe_parts
 
 PARTS = {"places": "在哪里", "sources": "从哪里来", "channels": "什么渠道", "days": "哪几天"}
+
+
+SAYS_THE_COUNT = ["excess", "upper_bound", "p_value", "chance_per_year"]
+"""Of a warning whose count is hidden: what would tell or bound it. An alarm is above its upper bound."""
+
+
+def safe_signals(signals: pl.DataFrame) -> pl.DataFrame:
+    """Warnings for a wide view: a count below its k is hidden, and so is what would tell it.
+
+    With the default k only issues with a higher one are concerned: a warning has MIN_OBSERVED = 5 items or more.
+    """
+    derived = {name: ["observed"] for name in SAYS_THE_COUNT}
+    safe = disclosure.suppress(
+        signals, measures=["observed"], k=disclosure.thresholds(signals), within=(), derived=derived
+    )
+    said = [spoken(row) for row in signals.iter_rows(named=True)]
+    is_hidden = pl.col("observed" + disclosure.MARK).is_not_null()
+    return safe.with_columns(
+        pl.Series("sentence", said, dtype=pl.String), pl.when(~is_hidden).then("caveat").alias("caveat")
+    )
+
+
+def spoken(signal: Mapping[str, Any]) -> str:
+    """The sentence of a warning for a wide view: without figures where its count is below k."""
+    k = disclosure.threshold(signal["issue_code"])
+    if signal["observed"] >= k:
+        return signal["sentence"]
+    lasting = "本周首次出现" if signal["n_weeks"] == 1 else f"已连续 {signal['n_weeks']} 周偏高"
+    where = f"{wording.place(signal)}“{signal['issue_name']}”"
+    return f"{where}本周超出往年和近期水平，{lasting}；件数不足 {k} 件，按最小格子规则不列。"
+
+
+def safe_evidence(signal: Mapping[str, Any]) -> str:
+    """Evidence (JSON) for a wide view: the parts of k or more, without their counts where these would tell a small rest."""
+    k, parts = disclosure.threshold(signal["issue_code"]), wording.evidence(signal["evidence"])
+    safe = {}
+    for kind, rows in parts.items():
+        large = [row for row in rows if row["n_events"] >= k][:2]
+        rest = signal["observed"] - sum(row["n_events"] for row in large)
+        is_told = 0 < rest < k or signal["observed"] < k
+        safe[kind] = [{**row, "n_events": None} for row in large] if is_told else large
+    return json.dumps(safe, ensure_ascii=False)
 
 
 def links(signal: Mapping[str, Any], *wanted: str, upright: bool = False) -> None:
@@ -42,7 +88,8 @@ def listing(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
     """The week's warnings, most urgent first, and by which rule; click one to open it."""
     st.html(f'<p class="note">排序 1 最要紧，自上而下排列。{wording.escape(edition.level_rule)}</p>')
     st.session_state["_signals_shown"] = signals["signal_id"].to_list()
-    shown = signals.select(
+    safe = safe_signals(signals)
+    shown = safe.select(
         "rank",
         pl.col("signal_level").map_elements(wording.level_text, return_dtype=pl.String),
         pl.Series("place_name", [wording.place(row) for row in signals.iter_rows(named=True)], dtype=pl.String),
@@ -52,16 +99,17 @@ def listing(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
         "upper_bound",
         "excess",
         "n_weeks",
-        pl.col("chance_per_year").map_elements(wording.chance, return_dtype=pl.String).alias("chance"),
+        "observed" + disclosure.MARK,
+        signals["chance_per_year"].map_elements(wording.chance, return_dtype=pl.String).alias("chance"),
         "role_name",
     )
     labels = {"chance": "纯属偶然"}
     page.grid(shown, key="signals", labels=labels, helps={"signal_level": edition.level_rule}, on_select=choose_row)
     name = f"预警清单 {wording.week_name(week)}"
     page.foot(
-        signals.drop("evidence"),
+        safe.drop("evidence"),
         name=name,
-        notes=edition.notes(wording.LEVEL_NOTE, edition.level_rule),
+        notes=edition.notes(wording.LEVEL_NOTE, edition.level_rule, disclosure.note()),
         key="signals_foot",
     )
 
@@ -100,6 +148,8 @@ def detail(signal: dict, edition: page.Edition) -> None:
         frame = pl.DataFrame(
             {"label": [names.get(r["name"], r["name"]) for r in rows], "value": [r["n_events"] for r in rows]}
         )
+        k = disclosure.threshold(signal["issue_code"])
+        is_small = signal["place_level"] != "city" or kind == "places"
         with columns[n % 2]:
             if kind == "days":
                 by_day(frame, signal, edition)
@@ -107,8 +157,10 @@ def detail(signal: dict, edition: page.Edition) -> None:
             page.chart(
                 page.drawn(ranking, frame, title=PARTS[kind]),
                 frame,
+                export=partial(safe_parts, frame, k) if is_small else None,
+                picture=partial(parts_picture, frame, k, PARTS[kind]) if is_small else None,
                 name=f"{PARTS[kind]} {wording.place(signal)} {signal['issue_name']}",
-                notes=edition.notes(),
+                notes=edition.notes(disclosure.note(k, exported=True) if is_small else ""),
                 key=f"part_{kind}",
                 labels={"label": PARTS[kind], "value": "件数"},
             )
@@ -125,18 +177,28 @@ def by_day(frame: pl.DataFrame, signal: dict, edition: page.Edition) -> None:
         [page.Column("day", label="登记日期"), page.Column("n_events", "bar")],
     )
     name = f"{PARTS['days']} {wording.place(signal)} {signal['issue_name']}"
-    page.foot(days, name=name, notes=edition.notes(), key="part_days")
+    if signal["place_level"] == "city":
+        page.foot(days, name=name, notes=edition.notes(), key="part_days")
+        return
+    k = disclosure.threshold(signal["issue_code"])
+    safe = partial(disclosure.suppress, days, measures=["n_events"], k=k)
+    page.foot(safe, name=name, notes=edition.notes(disclosure.note(k, exported=True)), key="part_days")
 
 
 def course(signal: dict, edition: page.Edition) -> None:
     """The weeks before, with what was expected."""
     series = judged.weekly(signal["place_code"], signal["issue_code"], signal["week_start_on"])
     title = f"{wording.place(signal)} {signal['issue_name']} 按周"
+    k, is_small = disclosure.threshold(signal["issue_code"]), signal["place_level"] != "city"
     page.chart(
         page.drawn(trend, series, title=title),
         series,
+        export=partial(safe_course, series, k) if is_small else None,
+        picture=(lambda: trend(disclosure.without_marks(safe_course(series, k)), title=title)) if is_small else None,
         name=f"{title} 至{wording.week_name(signal['week_start_on'])}",
-        notes=edition.notes("阴影带为预期到上限，三角为超出上限的周。"),
+        notes=edition.notes(
+            "阴影带为预期到上限，三角为超出上限的周。", disclosure.note(k, exported=True) if is_small else ""
+        ),
         key="course",
         labels={"period_start_on": "周起始日", "is_alarm": "超出上限"},
     )

@@ -7,12 +7,10 @@ from itertools import takewhile
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, wording
-from app.charts.breaks import sequential_classes
+from app import disclosure, filters, marts, page, wording
 from app.charts.maps import locator_map
-from app.parts import judged
-from app.parts.area import without_boundary
-from app.parts.warning import links
+from app.parts import area, judged
+from app.parts.warning import links, safe_evidence, spoken
 
 FIGURES = {
     "n_events": ("诉求总量", "本周登记的信访件、热线工单、网格事件之和，按登记日期计。"),
@@ -106,8 +104,8 @@ def warnings(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
         with st.container(horizontal=True, wrap=False, gap="small", key=f"warning_{signal['rank']}"):
             st.html(
                 f'<div class="warning">{wording.level_tag(signal["signal_level"], edition.level_rule)}<div>'
-                f"<p>{wording.escape(signal['sentence'])}</p>"
-                f'<p class="note">{wording.escape(wording.place(signal))}　{wording.escape(wording.evidence_line(signal["evidence"]))}'
+                f"<p>{wording.escape(spoken(signal))}</p>"
+                f'<p class="note">{wording.escape(wording.place(signal))}　{wording.escape(wording.evidence_line(safe_evidence(signal)))}'
                 f"　主办：{wording.escape(signal['role_name'] or '待定')}</p></div></div>",
                 width="stretch",
             )
@@ -117,34 +115,32 @@ def warnings(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
 def small_map(edition: page.Edition, week: date) -> None:
     """Where this week's items came from, by town."""
     page.section("各镇街本周件数")
-    everything, span = filters.Choice().parameters(), filters.Period(1, week).parameters()
-    places = marts.query("place_counts", **everything, **span, place_level="town")
+    everywhere = area.counted(filters.Choice(), filters.Period(1, week), edition.city_code)
+    places = area.valued(area.inside_of(everywhere, "town", {"place_level": "city"}), "count")
     geometry = dict(marts.query("boundaries", place_level="town", inside=None).iter_rows())
-    missing = without_boundary(places, geometry)
+    missing = area.without_boundary(places, geometry)
     name = f"各镇街诉求件数 {wording.week_name(week)}"
-    figures = places.select("place_code", "county_name", "place_name", "n_events")
+    figures = places.select("place_code", "county_name", "place_name", "n_events", "n_events" + disclosure.MARK)
+    basis = ("按登记日期计，能定位到镇街的事项。", disclosure.note())
     if not geometry or not missing["is_provisional"].all():
         top = figures.filter(pl.col("n_events") > 0).head(10)
         page.quiet(f"{len(missing)} 个镇街没有边界，用表格代替地图。" if geometry else "没有镇街边界，用表格代替地图。")
         page.table(top, [page.Column("place_name"), page.Column("n_events", "bar")])
-        page.foot(figures, name=name, notes=edition.notes("按登记日期计，能定位到镇街的事项。"), key="map")
+        page.foot(figures, name=name, notes=edition.notes(*basis), key="map")
         return
-    shown = places.filter(pl.col("place_code").is_in(list(geometry))).with_columns(pl.col("n_events").alias("value"))
-    notes = edition.notes(
-        "按登记日期计，能定位到镇街的事项。",
-        f"另有 {missing['n_events'].sum():,} 件在没有边界的 {len(missing)} 个镇街，不在图上。" if len(missing) else "",
-    )
+    shown = places.filter(pl.col("place_code").is_in(list(geometry)))
+    lacking = f"另有 {len(missing)} 个镇街没有边界{area.n_in(missing)}，不在图上。" if len(missing) else ""
     figure = page.drawn(
         locator_map,
         shown,
         geometry,
         title="",
         measure_label="件数（件）",
-        classes=sequential_classes(shown["value"].to_list()),
+        classes=area.classes_of(shown, "count"),
         max_labels=12,
         height=400,
     )
-    page.chart(figure, figures, name=name, notes=notes, key="map")
+    page.chart(figure, figures, name=name, notes=edition.notes(*basis, lacking), key="map")
 
 
 def rising(edition: page.Edition, week: date) -> None:
@@ -176,6 +172,17 @@ def rising(edition: page.Edition, week: date) -> None:
     )
 
 
+def safe_followup(signals: pl.DataFrame) -> pl.DataFrame:
+    """Counts of one place, issue and week: small ones are hidden, and the bound that would narrow them."""
+    return disclosure.suppress(
+        signals,
+        measures=["observed", "observed_before"],
+        k=disclosure.thresholds(signals),
+        within=(),
+        derived={"upper_bound": ["observed"], "upper_before": ["observed_before"]},
+    )
+
+
 def followup(edition: page.Edition, week: date) -> None:
     """Last week's warnings with this week's figures: still up or back down?"""
     page.section("上周预警后来怎样", "同一区域、同一事项的本周件数")
@@ -188,6 +195,7 @@ def followup(edition: page.Edition, week: date) -> None:
         return
     if not judged.was_judged(week):
         signals = signals.with_columns(pl.lit("not_assessed").alias("status"))
+    signals = safe_followup(signals)
     words = {"alarm": "▲ 仍然偏高", "normal": "▽ 已回落", "not_assessed": "— 本周无法判定"}
     shown = signals.with_columns(
         pl.col("signal_level")
@@ -210,7 +218,7 @@ def followup(edition: page.Edition, week: date) -> None:
     page.foot(
         signals.with_columns(pl.col("status").replace(wording.VERDICTS)),
         name=f"上周预警跟踪 {wording.week_name(week)}",
-        notes=edition.notes("单位：件。"),
+        notes=edition.notes("单位：件。", disclosure.note()),
         key="followup",
         labels={"observed_before": "上周件数", "upper_before": "上周上限", "status": "本周判定"},
     )

@@ -1,6 +1,6 @@
 -- What is this issue made of in this period: places, channels, units? One row a part, most first.
 with chosen as (
-    select e.source, e.channel, e.unit_name, e.county_code, e.town_code, e.category_raw
+    select e.source, e.channel, e.unit_name, e.county_code, e.town_code, e.category_raw, e.is_counted_only
     from event as e
     where
         e.issue_code = $issue
@@ -19,7 +19,7 @@ part as (
     union all
     select 'channel', source || '·' || coalesce(channel, '未填') from chosen
     union all
-    select 'unit', coalesce(unit_name, '未填承办单位') from chosen
+    select 'unit', coalesce(unit_name, '未填承办单位') from chosen where not is_counted_only
     union all
     select 'category', source || '·' || coalesce(category_raw, '未填') from chosen
 )

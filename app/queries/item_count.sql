@@ -1,8 +1,9 @@
--- How many items are behind this figure?
+-- How many items can be listed behind this figure? Those that are counted only are not.
 select count(*)::bigint as n_events
 from event as e
 where
-    e.registered_at >= $from_on::date
+    not e.is_counted_only
+    and e.registered_at >= $from_on::date
     and e.registered_at < $to_on::date + 7
     and ($issue::varchar is null or e.issue_code = $issue)
     and ($group::varchar is null or e.issue_code in (select issue_code from issue where group_code = $group))

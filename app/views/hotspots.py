@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, wording
+from app import disclosure, filters, marts, page, wording
 from app.parts import area
 
 edition = page.start("热点地图", "哪里最集中？点开一个区域，看它里面")
@@ -32,12 +32,11 @@ with middle:
 with right:
     measure = filters.choose("指标", area.MEASURES, key="measure", kind="buttons")
 
-scope = {**choice.parameters(), **span.parameters()}
-located = marts.query("located_counts", **scope).row(0, named=True)
-unlocated = located[area.UNLOCATED[level]]
-counts = marts.query("place_counts", **scope, place_level=level)
-page.require(counts.filter(pl.col("n_events") > 0))
-frame = area.measured(span.only_known(counts), measure)
+counts = area.counted(choice, span, edition.city_code)
+frame = area.valued(area.inside_of(counts, level, place), measure)
+total = counts.row(by_predicate=pl.col("place_code") == place["place_code"], named=True)
+unlocated = area.not_placed(counts, level, place)
+page.require(frame.filter((pl.col("n_events") > 0).fill_null(True) & (pl.col("value_text") != "无数据")))
 # A new map for each place and level: a click on the last one is not a click on this one.
 st.session_state.update({name: f"{name}_{place['place_code']}_{level}" for name in ("_map", "_table")})
 st.session_state["_places_shown"] = frame["place_code"].to_list()
@@ -45,13 +44,14 @@ geometry = area.boundaries(level, place)
 missing = area.without_boundary(frame, geometry)
 is_map = area.can_be_drawn(missing, geometry)
 where = "图上" if is_map else "表里"
-outside = f"，其中 {unlocated:,} 件没有写明{wording.PLACE_LEVELS[level]}，不在{where}。" if unlocated else "。"
+outside = f"，其中 {unlocated}，不在{where}。" if unlocated else "。"
 if not unlocated and missing.is_empty():
     outside = f"，全部在{where}。"
 lacking = area.not_on_the_map(missing, level, geometry)
 whole = "全市" if place["place_level"] == "city" else place["place_name"]
 title = f"{whole}各{wording.PLACE_LEVELS[level]}{area.MEASURES[measure]} {span.words()}"
-notes = edition.notes(f"共 {located['n_events']:,} 件{outside}", lacking, basis)
+small = disclosure.note(disclosure.threshold(choice.issue, choice.group))
+notes = edition.notes(f"共 {area.n_items(total)}{outside}", lacking, basis, small)
 if lacking:
     page.quiet(lacking)
 if is_map:

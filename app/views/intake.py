@@ -1,17 +1,40 @@
-"""数据接入: what was taken in, what was left out and why, and what should be repaired next?"""
+"""数据接入: a file goes in, every row is accounted for, and what went wrong can be undone."""
 
-import polars as pl
+import streamlit as st
 
 from app import filters, marts, page
-from app.parts.files import ledger, protection, rejected, unresolved
+from app.parts import files, places, protection, quality, upload
 
-edition = page.start("数据接入", "数据收全了吗，哪些行没收、为什么？")
-source = filters.bar(edition.data_from, edition.last_full_week, "source")[0].source
-batches = marts.query("batches")
-if source:
-    batches = batches.filter(pl.col("source") == source)
-page.require(batches, "还没有这个来源的批次。用 yanpan ingest 接入导出文件后再看。")
-ledger(batches, edition)
-rejected(source, edition)
-unresolved(edition)
-protection(batches)
+edition = page.opened("数据接入", "数据收全了吗，每一行去了哪里？")
+if edition is None:
+    page.head("数据接入", "从这里接入第一批数据")
+batches, why_not = files.live()
+published = set(marts.query("batches")["batch_id"]) if edition else set()
+upload.standing(batches, published)
+
+names = ["导入", "批次", "数据质量", "名称与位置", "个人信息"] if edition else ["导入", "批次"]
+tabs = st.tabs(names, key="tab", bind="query-params")
+for name, tab in zip(names, tabs, strict=True):
+    if not tab.open:
+        continue
+    with tab:
+        if name == "导入":
+            upload.intake()
+        elif name == "批次":
+            files.all_batches(batches, why_not, published, edition)
+        elif edition and name == "数据质量":
+            with st.columns(3)[0]:
+                source = filters.source()
+            quality.reconciliation(edition)
+            quality.by_field(source, edition)
+            quality.by_unit(source, edition)
+            quality.corrections(edition)
+            quality.deadline_rules(edition)
+        elif edition and name == "名称与位置":
+            places.ways(edition)
+            files.unresolved(edition)
+            places.names(edition)
+            places.points(edition)
+        elif edition and name == "个人信息":
+            protection.removed(marts.query("batches"))
+            protection.rechecked(edition)

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page
+from app import disclosure, filters, marts, page
 from app.parts.issue import BASIS, by_source_category, items, one_issue, overview, with_change
 
 edition = page.start("高频事项", "群众反映最多的是什么？")
@@ -23,6 +23,9 @@ name = f"{filters.words(choice)} {span.words()}"
 notes = edition.notes(
     f"按登记日期计，{span.words()}，上期为之前等长的 {span.n_weeks} 周。{span.shortfall()}",
     f"筛选：{filters.words(choice)}。",
+    disclosure.note(disclosure.threshold(choice.issue, choice.group), exported=True)
+    if choice.issue or not filters.is_whole_city(choice)
+    else "",
 )
 if choice.issue:
     chosen = marts.query("issues").row(by_predicate=pl.col("issue_code") == choice.issue, named=True)
@@ -31,9 +34,9 @@ if choice.issue:
 elif basis == "sources":
     counts = marts.query("category_counts", **scope)
     page.require(counts)
-    by_source_category(with_change(span.only_known(counts)), name, notes)
+    by_source_category(with_change(span.only_known(counts)), choice, name, notes)
 else:
     counts = marts.query("issue_counts", **scope)
     page.require(counts)
     counts = with_change(span.only_known(counts))
-    overview(counts, name, notes)
+    overview(counts, choice, name, notes)

@@ -1,24 +1,25 @@
 """趋势分析: is it rising, and more than the season explains?"""
 
 from datetime import timedelta
+from functools import partial
 
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, wording
-from app.charts.series import lines, trend
+from app import disclosure, filters, marts, page, wording
 from app.parts import judged
 from app.parts.course import (
     GRAINS,
     SPANS,
     SPLITS,
     by_period,
+    figure,
     first_day,
+    safe_course,
     summary,
     with_incomplete,
     with_unknown,
     with_year_ago,
-    without_leading,
 )
 
 LABELS = {
@@ -69,14 +70,25 @@ if series["n_events"].has_nulls():
     said.append("没有数据的时段断开，不是 0。")
 
 summary(series, grain)
-if split == "all":
-    figure = page.drawn(trend, without_leading(series).drop("series_name"), title=title, height=420)
-else:
-    names = wording.SOURCES if split == "source" else {}
-    series = series.with_columns(pl.col("series_name").replace(names))
-    figure = page.drawn(lines, series.filter(~pl.col("is_incomplete")), title=title, height=420)
-name = f"{title} {wording.span(max(first, edition.data_from), through)}"
-page.chart(figure, series, name=name, notes=edition.notes(*said), key="trend", labels=LABELS)
+if split == "source":
+    series = series.with_columns(pl.col("series_name").replace(wording.SOURCES))
+export = picture = None
+if split == "county" or not filters.is_whole_city(choice):
+    groups = dict(marts.query("issues").select("group_name", "group_code").iter_rows()) if split == "group" else {}
+    own = [disclosure.threshold(choice.issue, choice.group, groups.get(name)) for name in series["series_name"]]
+    export = partial(safe_course, series, pl.Series("k", own), is_city=filters.is_whole_city(choice))
+    picture = lambda: figure(disclosure.without_marks(export()), title=title)  # noqa: E731
+    said.append(disclosure.note(min(own), exported=True))
+page.chart(
+    page.drawn(figure, series, title=title),
+    series,
+    name=f"{title} {wording.span(max(first, edition.data_from), through)}",
+    notes=edition.notes(*said),
+    key="trend",
+    labels=LABELS,
+    export=export,
+    picture=picture,
+)
 if not choice.issue:
     st.html('<p class="note">选定一个事项并按周看，可显示预期范围和超限的周。</p>')
 with st.expander("逐期数字"):

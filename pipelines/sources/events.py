@@ -5,12 +5,15 @@ that fits counting: out_of_scope, missing_item_number, truncated_item_number, ba
 future_registered_at, closed_before_registered, empty_row.
 """
 
+import hashlib
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
 
-from pipelines.sources import parsing
+from pipelines.sources import coordinates, parsing
 from pipelines.sources.recognise import Layout
 
 EVENT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -44,11 +47,13 @@ EVENT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "n_returns": pl.Int32,
     "title": pl.String,
     "text": pl.String,
+    "is_confidential": pl.Boolean,
 }
-# Needed on the way only: the item's number for its key, the exact point's hash for default points, a co-handler's row.
+# Needed on the way only: the item's number for its key, the exact point until `positions` has put it on a cell.
 WORKING_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "item_number": pl.String,
-    "point_key": pl.UInt64,
+    "x": pl.Float64,
+    "y": pl.Float64,
     "is_co_row": pl.Boolean,
     "unknown_status": pl.String,
 }
@@ -59,9 +64,14 @@ REJECTED_COLUMNS = {
     "found": pl.String,
     "hint": pl.String,
 }
+TOTAL_COLUMNS = {"source_row": pl.Int32, "kind": pl.String, "n_items": pl.Int64, "n_persons": pl.Int64}
 # Our names that a layout may map a header to.
 FIELDS = (
-    *(name for name in EVENT_COLUMNS if name not in ("source_row", "due_rule", "category_raw", "status")),
+    *(
+        name
+        for name in EVENT_COLUMNS
+        if name not in ("source_row", "due_rule", "category_raw", "status", "is_confidential")
+    ),
     *(
         "item_number",
         "category",
@@ -72,7 +82,9 @@ FIELDS = (
         "status_word",
         "is_closed",
     ),
-    *("handling_role", "archived_in_time", "archived_late", "marks"),
+    *("handling_role", "archived_in_time", "archived_late", "marks", "is_confidential"),
+    # Read but not stored: the running number (合计 often stands there) and cells that only help to make a number.
+    *("line_number", "number_part"),
 )
 TIMES = ("occurred_at", "registered_at", "accepted_at", "due_at", "replied_at", "closed_at")
 FLAGS = ("is_first", "is_repeat", "is_group", "is_solved")
@@ -80,7 +92,43 @@ FLAGS = ("is_first", "is_repeat", "is_group", "is_solved")
 OUT_OF_SCOPE = "作废|测试|无效|已删除|废弃"
 CONFIDENTIAL_PURPOSE = "检举|揭发|控告"
 CONFIDENTIAL_CATEGORY = "涉法涉诉|涉法|涉诉|诉讼|法院|检察|检举|揭发|控告|纪检"
-TOTAL_ROW = r"^[合总小]\s*计\s*[:：]?$"
+IS_CONFIDENTIAL = "保密|涉密|机密|秘密|绝密"
+_STATED = r"(?:[0-9０-９][0-9０-９,，]*\s*(?:人次|件次|批次|[件批条行宗起个项人])?[、，,；;\s]*)"
+TOTAL_ROW = (
+    r"^(?:本[页表周月季年期次日]|全[部表年月市区县]|以上|当[日周月年])?\s*"
+    r"(?:[合总小共累]\s*计|[合总共]\s*(?:有|件数|条数|数))\s*(?:[（(]?件数?[)）]?)?\s*[:：]?\s*共?\s*"
+    + _STATED
+    + r"{0,3}[。.]?$|^\s*共\s*"
+    + _STATED
+    + r"{1,3}[。.]?$"
+)
+TOTAL_WORD = r"[合总小共累]\s*计|^\s*共\s*[0-9０-９]|^\s*[合总共]\s*(?:件数|数|有)"
+# A number made of the row itself: what was said at registration, never what changes while the item is handled.
+CONTENT_FIELDS = (
+    *("occurred_at", "registered_at", "channel", "purpose", "category_raw"),
+    *("county_name", "town_name", "community_name", "grid_name", "persons", "title", "text"),
+)
+CONTENT_PREFIX = "内容"
+# The seven states in words that any system may use; a source's own vocabulary comes on top, a layout's on top of that.
+STATUS = {
+    **dict.fromkeys(("open", "new", "opened", "submitted", "received", "unassigned"), "registered"),
+    **dict.fromkeys(("assigned", "referred", "transferred", "dispatched"), "transferred"),
+    **dict.fromkeys(("acknowledged", "accepted"), "accepted"),
+    **dict.fromkeys(("in progress", "in-progress", "in_progress", "started", "pending", "on hold"), "in_progress"),
+    **dict.fromkeys(("answered", "replied", "responded"), "replied"),
+    **dict.fromkeys(("closed", "resolved", "completed", "complete", "done", "archived"), "closed"),
+    **dict.fromkeys(("rejected", "declined", "cancelled", "canceled", "duplicate", "invalid"), "declined"),
+    **dict.fromkeys(("未受理", "待受理", "待分派", "待立案", "已登记", "待处理", "未处理"), "registered"),
+    **dict.fromkeys(("已转办", "已转送", "已交办", "已派单", "已派遣", "待签收", "已转派"), "transferred"),
+    **dict.fromkeys(("已受理", "已签收", "已立案", "受理"), "accepted"),
+    **dict.fromkeys(("办理中", "处理中", "处置中", "在办", "未办结", "未办理", "超期未办结"), "in_progress"),
+    **dict.fromkeys(("已答复", "已回复", "已反馈", "待回访"), "replied"),
+    **dict.fromkeys(
+        ("已办结", "办结", "已结案", "结案", "已归档", "归档", "已完成", "已处理", "已解决", "按期办结", "超期办结"),
+        "closed",
+    ),
+    **dict.fromkeys(("不予受理", "不受理", "不再受理", "已驳回", "不予立案", "已退回"), "declined"),
+}
 
 HINTS = {
     "out_of_scope": "作废、测试或无效件，不纳入统计。",
@@ -95,20 +143,28 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Words:
-    """What is particular to one source's vocabulary."""
+    """What is particular to one source's vocabulary. Status words are compared without case."""
 
     status: dict[str, str]
     category_separators: tuple[str, ...] = (">",)
     satisfaction: dict[str, str] = field(default_factory=dict)
 
+    def states(self, layout: Layout) -> dict[str, str]:
+        """Status word in small letters → one of the seven states: the layout's own words before the source's."""
+        together = STATUS | self.status | dict(layout.get("status_words", {}))
+        return {word.casefold(): state for word, state in together.items()}
+
 
 def normalise(raw: pl.DataFrame, layout: Layout, words: Words, today: date | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(events: EVENT_COLUMNS and WORKING_COLUMNS, rejected: REJECTED_COLUMNS). Rows with rule out_of_scope are
-    among the rejected, to be counted apart. Total rows (合计) are in neither: they are not rows of the table.
-    `raw` has the layout's own headers and source_row.
+    among the rejected, to be counted apart. Total rows (合计) are in neither: they are not rows of the table; what
+    they state is given by `control_totals`. `raw` has the layout's own headers and source_row.
     """
     said = _said(raw, layout)
-    said = said.filter(~_is_total(said))
+    reversed_paths = layout.get("reversed_paths", ())
+    is_row = ~_is_total(said, "item_number_from" in layout)
+    if not is_row.all():
+        said, raw = said.filter(is_row), raw.filter(is_row)
     frame = pl.DataFrame(
         [
             said["source_row"],
@@ -117,33 +173,47 @@ def normalise(raw: pl.DataFrame, layout: Layout, words: Words, today: date | Non
             parsing.on_distinct(said["satisfaction"], parsing.parse_satisfaction).alias("satisfaction"),
             parsing.on_distinct(said["persons"], parsing.parse_count).alias("persons"),
             parsing.on_distinct(said["n_returns"], lambda text: parsing.parse_count(text, 0)).alias("n_returns"),
-            _category(said, layout.get("category_separators") or words.category_separators),
-            *_places(said).get_columns(),
-            *parsing.parse_position(said["lon"], said["lat"]).get_columns(),
+            _category(
+                said, tuple(layout.get("category_separators", words.category_separators)), "category" in reversed_paths
+            ),
+            *_places(said, "place" in reversed_paths).get_columns(),
+            *coordinates.parse_position(said["lon"], said["lat"]).get_columns(),
+            *[pl.Series(name, [None] * len(said), dtype=pl.Float64) for name in ("lon", "lat")],
             _item_number(said["item_number"]),
             _one_line(said["title"]),
             _one_line(said["text"]),
-            *[said[name] for name in ("channel", "purpose", "severity", "grid_name", "unit_name", "unit_co_name")],
+            *[said[name] for name in ("channel", "purpose", "severity", "grid_name")],
+            *[
+                parsing.parse_unit(said[name], tuple(layout.get("unit_separators", ())), "unit_name" in reversed_paths)
+                for name in ("unit_name", "unit_co_name")
+            ],
             said["handling_role"].str.contains("协办").fill_null(False).alias("is_co_row"),
         ]
     )
     frame = frame.with_columns(
-        # A reversed path 下级/…/上级: the unit itself comes first.
-        pl.col("unit_name").str.extract(r"^([^/]+)"),
         pl.when(pl.col("unit_co_name") != pl.col("unit_name")).then(pl.col("unit_co_name")),
         pl.col("is_repeat").fill_null(~pl.col("is_first")),
         pl.when(pl.col("due_at").is_not_null()).then(pl.lit("source")).alias("due_rule"),
         _end_of_day("due_at"),
         _same_day_closing(),
     )
-    frame = frame.with_columns(_status(said, frame, words))
-    is_confidential = pl.col("purpose").str.contains(CONFIDENTIAL_PURPOSE).fill_null(False) | pl.col(
-        "category_raw"
-    ).str.contains(CONFIDENTIAL_CATEGORY).fill_null(False)
+    frame = frame.with_columns(_made_number(raw, said, frame, layout), *_status(said, frame, words.states(layout)))
+    is_marked = said.select(
+        parsing.on_distinct(said["is_confidential"], parsing.parse_flag).alias("flag").fill_null(False)
+        | pl.col("is_confidential").str.contains(f"^(?:{IS_CONFIDENTIAL}|要求保密)").fill_null(False)
+    ).to_series()
+    is_confidential = (
+        pl.lit(is_marked)
+        | pl.col("purpose").str.contains(CONFIDENTIAL_PURPOSE).fill_null(False)
+        | pl.col("category_raw").str.contains(CONFIDENTIAL_CATEGORY).fill_null(False)
+    )
     reason = frame.select(_reason(said, today).alias("rule"))["rule"]
     frame = frame.with_columns(
-        pl.when(~is_confidential).then(pl.col(name)).alias(name)
-        for name in ("title", "text", "unit_name", "unit_co_name")
+        is_confidential.alias("is_confidential"),
+        *(
+            pl.when(~is_confidential).then(pl.col(name)).alias(name)
+            for name in ("title", "text", "unit_name", "unit_co_name")
+        ),
     )
     events = frame.filter(reason.is_null()).select(
         pl.col(name).cast(dtype) for name, dtype in (EVENT_COLUMNS | WORKING_COLUMNS).items()
@@ -152,25 +222,91 @@ def normalise(raw: pl.DataFrame, layout: Layout, words: Words, today: date | Non
 
 
 def _said(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """One cleaned text column per FIELDS name; all null where the file has none."""
+    """One cleaned text column per FIELDS name; the layout's constant, or null, where the file has none."""
+    constants = layout.get("constants", {})
     expressions = []
     for name in FIELDS:
         headers = [header for header, ours in layout["columns"].items() if ours == name and header in raw.columns]
         cells = [parsing.clean(pl.col(header)) for header in headers]
-        expressions.append((pl.coalesce(cells) if cells else pl.lit(None, pl.String)).alias(name))
+        expressions.append((pl.coalesce(cells) if cells else pl.lit(constants.get(name), pl.String)).alias(name))
     return raw.select("source_row", *expressions)
 
 
-def _is_total(said: pl.DataFrame) -> pl.Series:
-    """合计 in the number's cell, or an unnumbered row with 合计 in one of its cells."""
+def _is_total(said: pl.DataFrame, has_made_number: bool) -> pl.Series:
+    """合计 in the number's cell, or an unnumbered row with 合计 in one of its short cells.
+
+    Where a number is made of other cells every row is unnumbered: then the whole row must be little but the total.
+    """
     number = said["item_number"]
-    is_total = number.str.contains(TOTAL_ROW).fill_null(False)
+    is_total = said.select(_says_total("item_number") | _says_total("line_number")).to_series()
     at = number.is_null().arg_true()
     if len(at) == 0:
         return is_total
     others = [name for name in said.columns if name not in ("source_row", "item_number", "text")]
-    unnumbered = said[at].select(pl.any_horizontal(pl.col(others).str.contains(TOTAL_ROW).fill_null(False)))
-    return is_total.scatter(at, unnumbered.to_series())
+    unnumbered = said[at].select(pl.any_horizontal(_says_total(name) for name in others).alias("says"), *said.columns)
+    if has_made_number:
+        unnumbered = unnumbered.with_columns(
+            pl.col("says") & pl.col("text").is_null() & (pl.sum_horizontal(pl.col(others).is_not_null()) <= 4)
+        )
+    return is_total.scatter(at, unnumbered["says"])
+
+
+def _says_total(name: str) -> pl.Expr:
+    # The first test is cheap and nearly always false.
+    cell = pl.col(name)
+    return (cell.str.contains(r"[计共合总]") & cell.str.contains(TOTAL_WORD) & cell.str.contains(TOTAL_ROW)).fill_null(
+        False
+    )
+
+
+def control_totals(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """What do the file's own total rows (合计、小计、总计、共 N 件) state?
+
+    Out: source_row, kind (total | subtotal), n_items, n_persons (null = not stated). `raw` as for `normalise`. A number
+    under the persons column, or said in 人, is a number of persons. A number beside 合计, or under the item's number, is
+    the number of items, else the only whole number there is; where several compete, none is taken.
+    """
+    numbers = [
+        h for h, ours in layout["columns"].items() if ours in ("item_number", "line_number") and h in raw.columns
+    ]
+    if numbers:  # nearly every row has a number that is one: only the others are looked at
+        said_numbers = [parsing.clean(pl.col(header)) for header in numbers]
+        raw = raw.filter(
+            pl.any_horizontal(cell.str.contains("[计共合总]").fill_null(False) for cell in said_numbers)
+            | pl.all_horizontal(
+                parsing.clean(pl.col(h)).is_null() for h in numbers if layout["columns"][h] == "item_number"
+            )
+        )
+    if raw.is_empty():
+        return pl.DataFrame(schema=TOTAL_COLUMNS)
+    said = _said(raw, layout | {"constants": {}})
+    found = said.filter(_is_total(said, "item_number_from" in layout))
+    rows = []
+    for row in found.iter_rows(named=True):
+        cells = {name: unicodedata.normalize("NFKC", cell) for name, cell in row.items() if isinstance(cell, str)}
+        kind = "subtotal" if any(re.search(r"小\s*计", cell) for cell in cells.values()) else "total"
+        items: list[tuple[int, int]] = []  # (how surely this is the number of items, the number)
+        persons: list[int] = []
+        for name, cell in cells.items():
+            is_said = re.search(TOTAL_WORD, cell) is not None or name in ("item_number", "line_number")
+            if not is_said and not re.fullmatch(r"\d[\d,]*(?:\.0+)?\s*\D{0,2}", cell):
+                continue
+            for stated in re.finditer(r"(\d[\d,]*)(?:\.0+)?\s*(人次|\D?)", cell):
+                number = int(stated[1].replace(",", ""))
+                if name == "persons" or stated[2].startswith("人"):
+                    persons.append(number)
+                else:
+                    items.append((1 if is_said else 0, number))
+        surest = {number for sure, number in items if sure == max(sure for sure, _ in items)}
+        rows.append(
+            (
+                row["source_row"],
+                kind,
+                surest.pop() if len(surest) == 1 else None,
+                persons[0] if len(set(persons)) == 1 else None,
+            )
+        )
+    return pl.DataFrame(rows, schema=TOTAL_COLUMNS, orient="row")
 
 
 def _one_line(text: pl.Series) -> pl.Series:
@@ -191,7 +327,37 @@ def _item_number(text: pl.Series) -> pl.Series:
     return plain.set(plain == "", None).alias("item_number")
 
 
-def _category(said: pl.DataFrame, separators: tuple[str, ...]) -> pl.Series:
+def _made_number(raw: pl.DataFrame, said: pl.DataFrame, frame: pl.DataFrame, layout: Layout) -> pl.Series:
+    """The item's number: its own, or put together as the layout says where the file has none."""
+    source = layout.get("item_number_from")
+    if source is None:
+        return frame["item_number"]
+    if source == "content":
+        return _content_number(frame, layout)
+    cells = [parsing.clean(pl.col(header)) if header in raw.columns else pl.lit(None, pl.String) for header in source]
+    return _item_number(raw.select(pl.concat_str(cells, separator="|").alias("item_number")).to_series())
+
+
+def _content_number(frame: pl.DataFrame, layout: Layout) -> pl.Series:
+    """内容 and 16 hex digits of SHA-256 over CONTENT_FIELDS as understood, not as spelt: identical rows are one item.
+
+    Columns that identify persons are never read and so never part of it, nor is the exact point. Constants of the
+    layout are left out: they are not the row's own words. The same columns count in every block of every file.
+    """
+    constants = {"category_raw" if name.startswith("category") else name for name in layout.get("constants", {})}
+    own = [name for name in CONTENT_FIELDS if name not in constants]
+    joined = frame.select(pl.concat_str(pl.col(own).cast(pl.String).fill_null(""), separator="\x1f")).to_series()
+    return pl.Series(
+        "item_number",
+        [
+            CONTENT_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:16] if text.strip("\x1f") else None
+            for text in joined.to_list()
+        ],
+        dtype=pl.String,
+    )
+
+
+def _category(said: pl.DataFrame, separators: tuple[str, ...], is_reversed: bool) -> pl.Series:
     levels = [
         name for name in ("category_top", "category_middle", "category_leaf") if said[name].null_count() < len(said)
     ]
@@ -203,15 +369,16 @@ def _category(said: pl.DataFrame, separators: tuple[str, ...]) -> pl.Series:
         )
         path = said.select(levels).join(joined, on=levels, how="left", maintain_order="left", nulls_equal=True)["path"]
         return parsing.parse_path(path, ()).alias("category_raw")
-    return parsing.parse_path(said["category"], separators).alias("category_raw")
+    return parsing.parse_path(said["category"], separators, is_reversed).alias("category_raw")
 
 
-def _places(said: pl.DataFrame) -> pl.DataFrame:
-    """Place columns as reported; where the file gives one string instead, that string cut by its suffixes."""
+def _places(said: pl.DataFrame, is_reversed: bool) -> pl.DataFrame:
+    """Place columns as reported; what they leave empty from the one string `place`, cut by its suffixes."""
     names = ["county_name", "town_name", "community_name"]
     if said["place"].null_count() == len(said):
         return said.select(names)
-    return parsing.parse_place(said["place"])
+    parsed = parsing.parse_place(said["place"], is_reversed)
+    return said.select(pl.coalesce(pl.col(name), parsed[name]).alias(name) for name in names)
 
 
 def _end_of_day(name: str) -> pl.Expr:
@@ -227,10 +394,12 @@ def _same_day_closing() -> pl.Expr:
     return pl.when(is_date_only).then(pl.max_horizontal(closed, registered)).otherwise(closed).alias("closed_at")
 
 
-def _status(said: pl.DataFrame, frame: pl.DataFrame, words: Words) -> list[pl.Series]:
+def _status(said: pl.DataFrame, frame: pl.DataFrame, states: dict[str, str]) -> list[pl.Series]:
     """The seven states. An unknown word, or none, follows from the times; unknown words are reported."""
     word = said["status_word"]
-    known = word.replace_strict(words.status, default=None, return_dtype=pl.String)
+    known = parsing.on_distinct(
+        word, lambda words: words.str.to_lowercase().replace_strict(states, default=None, return_dtype=pl.String)
+    )
     is_closed = said.select(
         parsing.on_distinct(said["is_closed"], parsing.parse_flag).alias("a").fill_null(False)
         | (pl.col("archived_in_time") == "1").fill_null(False)
@@ -310,19 +479,41 @@ def _rejected(said: pl.DataFrame, reason: pl.Series, layout: Layout) -> pl.DataF
         "empty_row": None,
     }
     header_of = {ours: header for header, ours in reversed(layout["columns"].items())}
+    source = layout.get("item_number_from")
+    if source and source != "content":
+        header_of["item_number"] = "+".join(source)
+    headers = {rule: header_of.get(name) if name else None for rule, name in column_of.items()}
+    wrong = said.with_columns(reason.alias("rule")).filter(pl.col("rule").is_not_null())
     found = pl.coalesce(
-        pl.when(pl.col("rule") == rule).then(pl.col(name) if name else pl.lit(None, pl.String))
+        pl.when(pl.col("rule") == rule).then(_safe_to_show(wrong, rule, name) if name else pl.lit(None, pl.String))
         for rule, name in column_of.items()
     )
-    headers = {rule: header_of.get(name) if name else None for rule, name in column_of.items()}
-    return (
-        said.with_columns(reason.alias("rule"))
-        .filter(pl.col("rule").is_not_null())
-        .select(
-            "source_row",
-            "rule",
-            pl.col("rule").replace_strict(headers, return_dtype=pl.String).alias("column_name"),
-            found.str.slice(0, 80).alias("found"),
-            pl.col("rule").replace_strict(HINTS, return_dtype=pl.String).alias("hint"),
-        )
+    return wrong.select(
+        "source_row",
+        "rule",
+        pl.col("rule").replace_strict(headers, return_dtype=pl.String).alias("column_name"),
+        found.str.slice(0, 80).alias("found"),
+        pl.col("rule").replace_strict(HINTS, return_dtype=pl.String).alias("hint"),
     )
+
+
+def _safe_to_show(wrong: pl.DataFrame, rule: str, name: str) -> pl.Expr:
+    """The cell where it can only be what it should be; in a row whose cells have slipped it may be a person's name."""
+    if rule == "out_of_scope":
+        return pl.coalesce(
+            pl.col("status_word").str.extract(f"({OUT_OF_SCOPE})"), pl.col("marks").str.extract(f"({OUT_OF_SCOPE})")
+        )
+    if rule == "truncated_item_number":  # an item's number; of digits, the tail that Excel cut
+        return (
+            pl.when(pl.col(name).str.contains("[Ee]"))
+            .then(pl.col(name))
+            .otherwise(
+                pl.format(
+                    "{}…{}（{} 位）",
+                    pl.col(name).str.slice(0, 4),
+                    pl.col(name).str.slice(-3),
+                    pl.col(name).str.len_chars(),
+                )
+            )
+        )
+    return pl.lit(parsing.masked_time(wrong[name]))

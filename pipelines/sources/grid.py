@@ -82,10 +82,13 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 STATUS = {
-    **dict.fromkeys(("待处置", "待派遣", "待立案"), "registered"),
-    **dict.fromkeys(("处置中", "督办", "延期", "返工"), "in_progress"),
-    **dict.fromkeys(("已办结", "已结案", "已归档"), "closed"),
-    "已驳回": "declined",
+    **dict.fromkeys(("待处置", "待派遣", "待立案", "待受理", "待核实", "上报"), "registered"),
+    **dict.fromkeys(("已派遣", "派遣", "已交办"), "transferred"),
+    **dict.fromkeys(("已立案", "立案", "已受理"), "accepted"),
+    **dict.fromkeys(("处置中", "督办", "延期", "返工", "缓办", "挂账", "处理中"), "in_progress"),
+    **dict.fromkeys(("已处置", "待核查", "核查中", "待结案"), "replied"),
+    **dict.fromkeys(("已办结", "已结案", "已归档", "结案", "归档"), "closed"),
+    **dict.fromkeys(("已驳回", "不予立案", "驳回", "不予受理"), "declined"),
 }
 
 

@@ -3,13 +3,12 @@
 All functions take and give polars Series of the same length; a cell that cannot be understood becomes null.
 """
 
+import unicodedata
 from collections.abc import Callable
 
 import polars as pl
 
 NULL_WORDS = ("", "-", "--", "—", "－", "/", "\\", "null", "NULL", "None", "N/A", "(null)", "nan", "NaN", "无数据")
-GRID_DEGREES = 0.002  # about 200 m
-CHINA = {"lon": (72.004, 137.8347), "lat": (0.8293, 55.8271)}  # DOMAIN §2.6
 
 _TIME = (
     r"^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?[\sT,，]*(上午|下午|AM|PM|am|pm)?\s*"
@@ -17,6 +16,12 @@ _TIME = (
 )
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:\s*(\d{2}):?(\d{2}):?(\d{2})?)?$"
 _SERIAL = r"^\d{5}(?:\.\d+)?$"
+_NO_TIME = ("昨天", "今天", "明天", "前天", "当天", "不详", "不明", "未知", "待定", "暂无", "未填", "长期")
+# Written like a date, right or wrong: a year first, then groups too short for a number of a person.
+_WRITTEN_TIME = (
+    r"^(?:[12]\d{3}\s?[-/.年]\s?\d{1,2}\s?(?:[-/.月]\s?\d{0,2})?\s?[日号]?(?:[\sT]*(?:上午|下午|AM|PM)?\s?\d{0,2}"
+    r"(?:[:：时点]\d{0,2}){0,2}[分秒]?(?:\.\d{1,3})?)?|(?:19|20)\d{6}(?:\d{6})?|\d{1,2}[/.-]\d{1,2}(?:[/.-][12]\d{3})?)$"
+)
 
 
 def clean(text: pl.Expr) -> pl.Expr:
@@ -90,8 +95,8 @@ def _any_time(text: pl.Series) -> pl.Series:
     )["at"]
 
 
-def parse_path(text: pl.Series, separators: tuple[str, ...]) -> pl.Series:
-    """A category path joined by '>', whatever the source joins it with.
+def parse_path(text: pl.Series, separators: tuple[str, ...], is_reversed: bool = False) -> pl.Series:
+    """A category path joined by '>', whatever the source joins it with; `is_reversed`: the source writes 小类…大类.
 
     >>> parse_path(pl.Series(["城乡建设-> 施工管理->施工扰民"]), ("->", ">")).to_list()
     ['城乡建设>施工管理>施工扰民']
@@ -99,12 +104,58 @@ def parse_path(text: pl.Series, separators: tuple[str, ...]) -> pl.Series:
 
     def convert(distinct: pl.Series) -> pl.Series:
         path = distinct.str.normalize("NFKC")
-        for separator in separators:
-            path = path.str.replace_all(separator, ">", literal=True)
+        for separator in sorted(separators, key=len, reverse=True):
+            path = path.str.replace_all(unicodedata.normalize("NFKC", separator), ">", literal=True)
         path = path.str.replace_all(r"\s*>[\s>]*", ">").str.strip_chars("> \u3000")
+        if is_reversed:
+            path = path.str.split(">").list.reverse().list.join(">")
         return path.set(path == "", None)
 
     return on_distinct(text, convert)
+
+
+def parse_unit(text: pl.Series, separators: tuple[str, ...], is_reversed: bool) -> pl.Series:
+    """The unit itself out of a path 上级/…/单位, or, reversed, 单位/…/上级. Without separators the name as it stands.
+
+    >>> parse_unit(pl.Series(["安澜市/云溪区/云溪区住建局", "市水务局"]), ("/",), False).to_list()
+    ['云溪区住建局', '市水务局']
+    """
+    if not separators:
+        return text
+
+    def convert(distinct: pl.Series) -> pl.Series:
+        path = distinct
+        for separator in sorted(separators, key=len, reverse=True):
+            path = path.str.replace_all(separator, "\x1f", literal=True)
+        part = path.str.strip_chars("\x1f ").str.split("\x1f").list.get(0 if is_reversed else -1)
+        part = part.str.strip_chars()
+        return part.set(part == "", None)
+
+    return on_distinct(text, convert)
+
+
+def masked_time(text: pl.Series) -> pl.Series:
+    """A cell that should hold a time, fit to be shown: what is written like a date as it stands, else its shape.
+
+    A row whose cells have slipped may have a name or a telephone number there.
+
+    >>> masked_time(pl.Series(["2024-02-30", "张三丰", "13900000000"])).to_list()
+    ['2024-02-30', '3 个汉字', '11 位数字']
+    """
+    is_time = text.str.contains(_WRITTEN_TIME) | text.is_in(_NO_TIME)
+    shape = pl.Series([_shape(cell) if cell is not None else None for cell in text.to_list()], dtype=pl.String)
+    return text.set(~is_time.fill_null(False), None).fill_null(shape)
+
+
+def _shape(cell: str) -> str:
+    """What kind of characters these are, and how many; nothing of what they say."""
+    hanzi = sum("\u3400" <= character <= "\u9fff" for character in cell)
+    digits = sum(character.isdigit() for character in cell)
+    if digits == len(cell):
+        return f"{digits} 位数字"
+    if hanzi == len(cell):
+        return f"{hanzi} 个汉字"
+    return f"{len(cell)} 个字符（数字 {digits}、汉字 {hanzi}）"
 
 
 # A place name is cut by its last character. Rust's regex has no look-ahead: the exceptions are spelled out.
@@ -118,8 +169,10 @@ _PLACE = (
 )
 
 
-def parse_place(text: pl.Series) -> pl.DataFrame:
+def parse_place(text: pl.Series, is_reversed: bool = False) -> pl.DataFrame:
     """county_name, town_name, community_name out of one string without separators; the rest is thrown away.
+
+    `is_reversed`: parts stand from small to large (云水社区/和平街道/云溪区).
 
     The rest is street, estate, building and room: an address of persons, never stored.
 
@@ -128,7 +181,10 @@ def parse_place(text: pl.Series) -> pl.DataFrame:
     """
     names = ("county_name", "town_name", "community_name")
     distinct = pl.DataFrame({"raw": text.unique().drop_nulls()})
-    part = pl.col("raw").str.replace_all(r"[\s/\\>＞_,，、·|\-—]+", "").str.extract_groups(_PLACE)
+    whole = pl.col("raw").str.replace_all(r"[\s/\\>＞_,，、·|\-—]+", "\x1f")
+    if is_reversed:
+        whole = whole.str.split("\x1f").list.reverse().list.join("\x1f")
+    part = whole.str.replace_all("\x1f", "", literal=True).str.extract_groups(_PLACE)
     city = part.struct.field("1").str.extract("^(.*市)$").alias("city")
     rest = part.struct.field("5")
     community = part.struct.field("4")
@@ -181,18 +237,3 @@ def parse_count(text: pl.Series, lowest: int = 1, highest: int = 9999) -> pl.Ser
     digits = text.str.normalize("NFKC").str.extract(r"^(\d{1,6})(?:\.0+)?\s*[人次件]*$")
     number = digits.cast(pl.Int32, strict=False)
     return number.set(~number.is_between(lowest, highest).fill_null(True), None)
-
-
-def parse_position(lon: pl.Series, lat: pl.Series) -> pl.DataFrame:
-    """lon, lat snapped to GRID_DEGREES, and point_key: the same for rows on the same exact point.
-
-    Null where missing, (0, 0), or outside the box of China (local metre coordinates are outside as well).
-    """
-    number = [pl.col(name).cast(pl.Float64, strict=False) for name in ("lon", "lat")]
-    is_inside = number[0].is_between(*CHINA["lon"]) & number[1].is_between(*CHINA["lat"])
-    snapped = [
-        pl.when(is_inside).then(((value / GRID_DEGREES).round(0) * GRID_DEGREES).round(3)).alias(name)
-        for value, name in zip(number, ("lon", "lat"), strict=True)
-    ]
-    key = pl.when(is_inside).then(pl.struct(number).hash(seed=0)).alias("point_key")
-    return pl.DataFrame({"lon": lon, "lat": lat}).select(*snapped, key)

@@ -44,6 +44,8 @@ LAYOUTS: dict[str, Layout] = {
             "办结时间": "closed_at",
             "责任单位评价状态": "satisfaction",
             "退回次数": "n_returns",
+            "是否保密": "is_confidential",
+            "序号": "line_number",
         },
         "required": ("信访件编号", "登记日期", "内容分类", "问题属地"),
         "identifying": (
@@ -62,6 +64,9 @@ LAYOUTS: dict[str, Layout] = {
             "扬言标志",
             "积案责任人",
         ),
+        "category_separators": ("_", "->", ">"),
+        "unit_separators": ("/",),
+        "reversed_paths": ("unit_name",),
     },
 }
 

@@ -9,13 +9,21 @@ from pipelines.sources import reading
 
 
 class Layout(TypedDict):
-    """Plain data: one known set of headers."""
+    """Plain data: one known set of headers. The built-in ones and those kept as files have the same structure."""
 
     title: str  # what a user calls it
     columns: dict[str, str]  # their header → our name; several headers may share one name (first non-empty wins)
     required: tuple[str, ...]  # headers without which the file cannot be taken in
     identifying: tuple[str, ...]  # headers known to identify persons or to be of no use: dropped unread
-    category_separators: NotRequired[tuple[str, ...]]
+    category_separators: NotRequired[tuple[str, ...]]  # what joins the levels of a category
+    unit_separators: NotRequired[tuple[str, ...]]  # a unit is written as a path; without them its name is taken whole
+    reversed_paths: NotRequired[tuple[str, ...]]  # which of category, unit_name, place are written from small to large
+    status_words: NotRequired[dict[str, str]]  # their word → one of the seven states
+    constants: NotRequired[dict[str, str]]  # our name → the value of every row, for what the file does not say
+    # The headers whose cells together are the item's number, or "content": made of what the row says.
+    item_number_from: NotRequired[tuple[str, ...] | str]
+    crs: NotRequired[str]  # wgs84 | cgcs2000 | gcj02 | bd09
+    bounds: NotRequired[tuple[float, float, float, float]]  # west, south, east, north, where points may lie
 
 
 class Recognised(NamedTuple):
@@ -33,7 +41,7 @@ class Recognised(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        return self.tables[0].facts.path.name
+        return self.tables[0].facts.name
 
 
 def header_key(header: str) -> str:
@@ -48,7 +56,9 @@ def header_key(header: str) -> str:
 def recognise(facts: reading.FileFacts, layouts: dict[str, dict[str, Layout]]) -> Recognised:
     """The layout whose required headers are all there and of which most headers are found.
 
-    `layouts`: source → layout name → layout, already narrowed if the caller named one.
+    `layouts`: source → layout name → layout, already narrowed if the caller named one; of equals the first is taken. A
+    required header may be replaced by another one of the same meaning. A layout that knows few of the file's headers
+    is not taken: two files may share a number, a date and a text, and mean other things by the rest.
     """
     found = reading.previews(facts)
     seen = [
@@ -60,29 +70,32 @@ def recognise(facts: reading.FileFacts, layouts: dict[str, dict[str, Layout]]) -
     for source, by_name in layouts.items():
         for name, layout in by_name.items():
             keys = {header_key(header) for header in (*layout["columns"], *layout["identifying"])}
-            required = {header_key(header) for header in layout["required"]}
+            required = _required(layout)
             for preview, index, present in seen:
                 if present:
-                    score = (required <= present, len(keys & present), -len(keys - present))
+                    score = (_has(required, present), len(keys & present), -len(keys - present))
                     if best is None or score > best[0]:
                         best = (score, source, name, layout, preview, index)
-    if best is None or best[0][1] < 3:
+    if best is None or not _is_known(*best[0], preview=best[4], index=best[5]):
         raise _unknown(facts, found, layouts)
     (is_complete, *_), source, name, layout, preview, index = best
     if not is_complete:
         present = {header_key(cell) for cell in preview.rows[index]}
-        missing = [header for header in layout["required"] if header_key(header) not in present]
+        missing = [
+            header for header, keys in zip(layout["required"], _required(layout), strict=True) if not keys & present
+        ]
         raise SourceError(
-            facts.path.name,
+            facts.name,
             where=f"第 {index + 1} 行（表头）",
             found=f"缺少列「{'」「'.join(missing)}」的表头（其余最接近版式“{layout['title']}”）",
             expected=f"至少包含「{'」「'.join(layout['required'])}」",
-            next_step="请在业务系统导出时勾选缺少的列，或核对表头文字后重新导入。",
+            next_step="请在业务系统导出时勾选缺少的列，或核对表头文字后重新导入；如是新的表头，"
+            f"请运行 yanpan layout propose {facts.name} 查看建议的对应。",
         )
     tables = _same_tables(facts, found, preview, index, layout)
     if all(_has_no_rows(table) for table in tables):
         raise SourceError(
-            facts.path.name,
+            facts.name,
             where=f"第 {index + 1} 行（表头）以下",
             found=f"没有数据行（版式“{layout['title']}”的表头齐全）",
             expected="至少一行数据",
@@ -96,6 +109,25 @@ def recognise(facts: reading.FileFacts, layouts: dict[str, dict[str, Layout]]) -
             wanted[header] = names[key]
     dropped = [header for header in tables[0].headers if header not in wanted and header.strip()]
     return Recognised(source, name, layout, tables, wanted, dropped)
+
+
+def _required(layout: Layout) -> list[set[str]]:
+    """For each required header the keys that satisfy it: its own, and those of headers with the same meaning."""
+    same: dict[str, set[str]] = {}
+    for header, name in layout["columns"].items():
+        same.setdefault(name, set()).add(header_key(header))
+    return [same.get(layout["columns"].get(header, ""), {header_key(header)}) for header in layout["required"]]
+
+
+def _has(required: list[set[str]], present: set[str]) -> bool:
+    return all(keys & present for keys in required)
+
+
+def _is_known(is_complete: bool, n_known: int, minus_missing: int, *, preview: reading.Preview, index: int) -> bool:
+    n_there = len({header_key(cell) for cell in preview.rows[index]} - {""})
+    if n_known < 3:
+        return is_complete and minus_missing == 0 and n_known == n_there
+    return not is_complete or n_known >= 8 or 2 * n_known >= n_there
 
 
 def _has_no_rows(table: reading.Table) -> bool:
@@ -115,7 +147,7 @@ def _same_tables(
 ) -> list[reading.Table]:
     """The recognised table, and the other visible sheets that continue it under the same headers."""
     headers = preview.rows[index]
-    tables = [reading.Table(facts, preview, index, _unique(headers, preview.rows[index + 1 :]))]
+    tables = [reading.Table(facts, preview, index, unique_headers(headers, preview.rows[index + 1 :]))]
     if preview.sheet is None:
         return tables
     for other in found:
@@ -125,13 +157,16 @@ def _same_tables(
             if [header_key(cell) for cell in row] == [header_key(cell) for cell in headers]:
                 tables.append(reading.Table(facts, other, at, tables[0].headers))
                 break
+        else:
+            if sum(sum(bool(cell.strip()) for cell in row) > 2 for row in other.rows) > 1:
+                facts.note(f"“{other.sheet_name}”的表头与“{preview.sheet_name}”不同，没有读取。")
     return sorted(tables, key=lambda table: table.preview.sheet or 0)
 
 
-def _unique(headers: list[str], below: list[list[str]]) -> list[str]:
+def unique_headers(headers: list[str], below: list[list[str]]) -> list[str]:
     """Headers made unique; a table whose rows all carry the same number of extra empty fields gets as many more.
 
-    >>> _unique(["a", "b", "a"], [["1", "2", "3", ""]])
+    >>> unique_headers(["a", "b", "a"], [["1", "2", "3", ""]])
     ['a', 'b', 'a (2)', ' ']
     """
     seen: dict[str, int] = {}
@@ -159,8 +194,8 @@ def _unknown(
     cells = [cell.strip() for cell in row if re.fullmatch(r"(?!.*\d{4})\s*\S.{0,15}\s*", cell)][:12]
     known = "、".join(layout["title"] for by_name in layouts.values() for layout in by_name.values())
     return SourceError(
-        facts.path.name,
+        facts.name,
         found=f"不认识的表头（{'、'.join(cells) or '没有可读的文字'}）" if cells else "没有可识别的表头",
         expected=f"已知版式之一：{known}",
-        next_step="请核对是否选错文件；如是新版式，请管理员参照 data/sample 各来源说明写一个版式文件，用 --layout 指定。",
+        next_step=f"请核对是否选错文件；如是新的版式，请运行 yanpan layout propose {facts.name} 查看建议的对应，核对后保存。",
     )

@@ -1,5 +1,5 @@
 -- 统计表的件数与入库事项一致
-select 'event' as table_name, n, (select count(*) from core.event as e, build_parameter as p where e.registered_at < p.as_of_end) as expected
+select 'event' as table_name, n, (select count(*) from known_event as e, build_parameter as p where e.registered_at < p.as_of_end) as expected
 from (select count(*) as n from event)
 where n <> expected
 union all

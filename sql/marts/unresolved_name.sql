@@ -1,28 +1,19 @@
 -- Names in the files that the reference does not know yet, for the office to add.
--- grain: name_kind, source, name_reported
--- inputs: core.event, event, resolved_place, resolved_category, issue, build_parameter
+-- grain: name_kind, source, name_reported, outcome
+-- inputs: event, resolved_name, issue
 select
     'place' as name_kind,
-    e.source,
-    concat_ws(' › ', e.county_name, e.town_name, e.community_name) as name_reported,
+    source,
+    name_reported,
     case
-        when r.county_code is null then 'unlocated'
-        when p.is_provisional then 'provisional'
-        else 'county_only'
+        when place_how <> 'partly' then place_how
+        when town_code is null then 'county_only'
+        else 'town_only'
     end as outcome,
-    count(*) as n_events
-from core.event as e
-inner join resolved_place as r
-    on
-        r.county_name is not distinct from e.county_name
-        and r.town_name is not distinct from e.town_name
-        and r.community_name is not distinct from e.community_name
-left join place as p on p.place_code = r.county_code
-cross join build_parameter as b
-where
-    e.registered_at < b.as_of_end
-    and (r.county_code is null or p.is_provisional or (e.town_name is not null and r.town_code is null))
-group by e.source, 3, 4
+    cast(sum(n_events) as bigint) as n_events
+from resolved_name
+where place_how in ('partly', 'provisional', 'unlocated')
+group by 2, 3, 4
 union all
 select
     'category' as name_kind,

@@ -22,14 +22,26 @@ create table if not exists core.batch (
     redactions      varchar not null,           -- JSON {kind: count} of what was redacted
     dropped_columns varchar not null,           -- JSON [header, …] never stored
     loaded_at       timestamp not null,
+    known_on        date not null,              -- the day the office knew this: of loading, or of the export if that was said
+    crs             varchar,                    -- coordinate system of the file's points, null without points
+    crs_hits        varchar,                    -- JSON {system: share of points inside the place their row names, "n": points tried}
+    control_totals  varchar,                    -- JSON [{"row", "column", "stated", "counted"}] of the file's own 合计 rows
+    notes           varchar,                    -- JSON [sentence, …] an administrator should read
     check (n_read = n_loaded + n_rejected + n_duplicate + n_out_of_scope)
 );
+-- A warehouse of an earlier version gets what it lacks; on a new one the `alter` and `update` lines here do nothing.
+alter table core.batch add column if not exists known_on date;
+update core.batch set known_on = loaded_at::date where known_on is null;
+alter table core.batch add column if not exists crs varchar;
+alter table core.batch add column if not exists crs_hits varchar;
+alter table core.batch add column if not exists control_totals varchar;
+alter table core.batch add column if not exists notes varchar;
 
--- The current state of every item.
+-- The state of every item that is in force: of all states reported, the one `pipelines/states.py` puts first.
 create table if not exists core.event (
     event_id        ubigint not null,           -- keyed hash (HMAC-SHA-256, first 8 bytes) of source and item number
     source          varchar not null,
-    batch_id        varchar not null,           -- the batch that last wrote this row
+    batch_id        varchar not null,           -- the batch that first reported this state
     source_row      integer not null,           -- row in that file as a spreadsheet shows it (header rows count)
     occurred_at     timestamp,
     registered_at   timestamp not null,
@@ -59,18 +71,43 @@ create table if not exists core.event (
     satisfaction    varchar,                    -- satisfied | fairly_satisfied | dissatisfied, null = not rated
     n_returns       integer,
     title           varchar,                    -- redacted
-    text            varchar                     -- redacted; null for 检举控告 and 涉法涉诉
+    text            varchar,                    -- redacted; null for 检举控告 and 涉法涉诉
+    is_confidential boolean,                    -- 检举控告, 涉法涉诉, 保密: counted only; title, text and units are null
+    is_co_row       boolean not null default false  -- reported by a co-handler's row: counts where no main handler's row is known
+);
+alter table core.event add column if not exists is_co_row boolean default false;
+alter table core.event add column if not exists is_confidential boolean;
+
+-- The other states of these items that some file reported: with them any past day can be seen as it was known.
+create table if not exists core.event_history as select * from core.event limit 0;
+alter table core.event_history drop column if exists superseded_by;
+alter table core.event_history add column if not exists is_co_row boolean default false;
+alter table core.event_history add column if not exists is_confidential boolean;
+
+-- A batch reported an item in a state that was already known. Who reported what, for replay and for undoing a batch.
+create table if not exists core.repeat (
+    event_id        ubigint not null,
+    batch_id        varchar not null,
+    source_row      integer not null,
+    state_batch_id  varchar not null            -- with event_id: the state in core.event or core.event_history
 );
 
--- Earlier states of an item that a later file changed: what was known when.
-create table if not exists core.event_history as select *, ''::varchar as superseded_by from core.event limit 0;
+-- The co-handlers 协办 of an item, one row each and batch: an export has a row of its own for each of them.
+create table if not exists core.co_unit (
+    event_id        ubigint not null,
+    batch_id        varchar not null,
+    unit_name       varchar not null
+);
 
 -- The clerk's way back to the business system; never leaves the warehouse.
 create table if not exists core.item_lookup (
     event_id        ubigint not null,
-    batch_id        varchar not null,
     item_number     varchar not null
 );
+alter table core.item_lookup drop column if exists batch_id;
+
+-- Batches taken back: the ledger keeps what they were, nothing of what they held.
+create table if not exists core.undone_batch as select *, now()::timestamp as undone_at from core.batch limit 0;
 
 -- Rows not taken in, and why.
 create table if not exists core.rejected_row (

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.parse
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,15 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def site(demo_home) -> Iterator[str]:
     """The address of a running dashboard on a free port."""
+    with served(demo_home.path) as address:
+        yield address
+
+
+@contextmanager
+def served(home: Path) -> Iterator[str]:
+    """A dashboard over this home, as long as it is needed."""
     command = [sys.executable, "-m", "app.server", "--port", "0"]
-    environment = {**os.environ, "YANPAN_HOME": str(demo_home.path), "PYTHONUTF8": "1"}
+    environment = {**os.environ, "YANPAN_HOME": str(home), "PYTHONUTF8": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as server:
         assert server.stdout is not None
         line = server.stdout.readline()
@@ -101,7 +109,9 @@ class Reader:
             """() => {
                 const copy = document.querySelector('[data-testid=stApp]').cloneNode(true);
                 const unseen = '[data-testid=stIconMaterial], [data-testid=stSkipToContent], style, script';
-                copy.querySelectorAll(unseen).forEach(node => node.remove());
+                const replaced = '[data-testid=stFileUploaderDropzone] > span button p, [data-placeholder], '
+                    + '[data-testid=stFileUploaderDropzoneInstructions] span';  // the style sheet says it in Chinese
+                copy.querySelectorAll(`${unseen}, ${replaced}`).forEach(node => node.remove());
                 return copy.textContent;
             }"""
         )
