@@ -17,9 +17,9 @@ STATED_TOTAL = {
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Temp view event_fault (sql/views) and temp table stated_total; needs known_event, known_batch, resolved names."""
+    """Temp tables event_fault (sql/views) and stated_total; needs known_event, known_batch, resolved names."""
     view = (SQL / "views" / "event_fault.sql").read_text(encoding="utf-8")
-    connection.execute(f"create temp view event_fault as {view}")
+    connection.execute(f"create temp table event_fault as {view}")
     ledger = connection.execute("select batch_id, control_totals from known_batch order by batch_id").fetchall()
     connection.register("incoming_frame", stated_totals(ledger).to_arrow())
     connection.execute("create temp table stated_total as select * from incoming_frame")

@@ -10,7 +10,7 @@ Tables: core.event (in force), core.event_history (the other states), core.repea
 core.co_unit. A state is named by its item and the batch that first reported it.
 """
 
-from datetime import date
+from datetime import date, datetime
 
 import duckdb
 
@@ -40,7 +40,14 @@ def absorb(connection: duckdb.DuckDBPyConnection, batch_id: str, known_on: date)
     whose last event is earlier than that of the state they replace).
     """
     n_rows, n_items = _row(connection, "select count(*), count(distinct event_id) from stage")
-    _keep_secret(connection)
+    _run(
+        connection,
+        "create or replace temp table known_item as select event_id, registered_at from core.event"
+        " where event_id in (select event_id from stage)",
+    )
+    n_known, first, last = _row(connection, "select count(*), min(registered_at), max(registered_at) from known_item")
+    if n_known or n_rows > n_items:
+        _keep_secret(connection, ("stage", "core.event", "core.event_history") if n_known else ("stage",))
     _run(
         connection,
         "insert into core.co_unit select distinct event_id, $batch, unit_name from stage"
@@ -49,8 +56,9 @@ def absorb(connection: duckdb.DuckDBPyConnection, batch_id: str, known_on: date)
     )
     if n_rows > n_items:
         _keep_one_row_an_item(connection)
-    n_known = _row(connection, "select count(*) from core.event where event_id in (select event_id from stage)")[0]
-    found = _set_known_aside(connection, batch_id, known_on) if n_known else dict.fromkeys(_FOUND, 0)
+    found = dict.fromkeys(_FOUND, 0)
+    if n_known:
+        found = _set_known_aside(connection, batch_id, known_on, first, last)
     n_updated = found["n_updated"]
     _run(connection, f"insert into core.event ({', '.join(STATE)}) select {', '.join(STATE)} from stage")
     _run(connection, "insert into core.item_lookup by name select event_id, item_number from stage")
@@ -61,7 +69,7 @@ def absorb(connection: duckdb.DuckDBPyConnection, batch_id: str, known_on: date)
     }
 
 
-def _keep_secret(connection: duckdb.DuckDBPyConnection) -> None:
+def _keep_secret(connection: duckdb.DuckDBPyConnection, tables: tuple[str, ...]) -> None:
     """What any file says is confidential is so in all its states, whichever came first: no title, text or unit."""
     _run(
         connection,
@@ -69,15 +77,15 @@ def _keep_secret(connection: duckdb.DuckDBPyConnection) -> None:
         create or replace temp table secret as
         select event_id from stage where is_confidential
         union
-        select event_id from core.event where is_confidential and event_id in (select event_id from stage)
+        select event_id from core.event where is_confidential and event_id in (select event_id from known_item)
         union
-        select event_id from core.event_history where is_confidential and event_id in (select event_id from stage)
+        select event_id from core.event_history where is_confidential and event_id in (select event_id from known_item)
         """,
     )
     if not _row(connection, "select count(*) from secret")[0]:
         return
     told = ("title", "text", "unit_name", "unit_co_name")
-    for table in ("stage", "core.event", "core.event_history"):
+    for table in tables:
         _run(
             connection,
             f"update {table} set {', '.join(f'{name} = null' for name in told)}"
@@ -101,15 +109,12 @@ def _keep_one_row_an_item(connection: duckdb.DuckDBPyConnection) -> None:
     _run(connection, "delete from stage where position in (select position from loser)")
 
 
-def _set_known_aside(connection: duckdb.DuckDBPyConnection, batch_id: str, known_on: date) -> dict[str, int]:
+def _set_known_aside(
+    connection: duckdb.DuckDBPyConnection, batch_id: str, known_on: date, first: datetime, last: datetime
+) -> dict[str, int]:
     """Items already known leave `stage`: reports of a known state to core.repeat, new states to the history, from where
-    they may come into force. Returns _FOUND of `absorb`."""
-    _run(
-        connection,
-        "create or replace temp table known_item as select event_id, registered_at from core.event"
-        " where event_id in (select event_id from stage)",
-    )
-    first, last = _row(connection, "select min(registered_at), max(registered_at) from known_item")
+    they may come into force. `first`, `last`: their registration, to read no more of core.event than that. Returns
+    _FOUND of `absorb`."""
     _run(
         connection,
         f"create or replace temp table touched as select known.event_id from core.event as known"

@@ -1,4 +1,4 @@
--- What is wrong with each item as reported: the one definition behind the marts on data quality. A view, not kept.
+-- What is wrong with each item as reported: the one definition behind the marts on data quality. Not published.
 -- grain: batch_id, source_row, registered_on
 -- inputs: known_event, resolved_place, resolved_category, build_parameter
 -- A time at midnight is a day without a time: it comes before another only if its day does.
