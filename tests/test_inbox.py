@@ -126,7 +126,7 @@ def test_a_busy_warehouse_is_nobodys_fault(empty_home):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 是 POSIX 的说法")
-@pytest.mark.parametrize("delay", [1.2, 2.0, 2.8, 3.6])
+@pytest.mark.parametrize("delay", [1.2, 2.8])
 def test_kill_9_loses_nothing(empty_home, delay):
     """Whatever moment the watcher dies: no file is gone, and a second run takes all in and publishes."""
     for path in GOOD:
