@@ -26,6 +26,7 @@ class Stated:
         header_of = {ours: header for header, ours in reversed(layout["columns"].items())}
         self._columns = (header_of.get("item_number", "件数"), header_of.get("persons", "人次"))
         self._all, self._since_total, self._since_any = Count(), Count(), Count()
+        self._n_rejected = 0
         self.found: list[dict] = []
 
     def add(self, events: pl.DataFrame, rejected: pl.DataFrame, stated: pl.DataFrame) -> None:
@@ -36,6 +37,7 @@ class Stated:
                 rejected.select("source_row", pl.lit(0, pl.Int64).alias("persons")),
             ]
         )
+        self._n_rejected += len(rejected)
         above = -1
         for row, kind, n_items, n_persons in stated.sort("source_row").iter_rows():
             self._count(rows.filter(pl.col("source_row").is_between(above, row, closed="none")))
@@ -62,6 +64,11 @@ class Stated:
     def notes(self) -> list[str]:
         wrong = [one for one in self.found if one["stated"] != one["counted"]]
         return [
-            f"文件第 {one['row']} 行自报合计「{one['column']}」{one['stated']:,}，实数 {one['counted']:,}，不符；请与导出单位核对。"
+            f"文件第 {one['row']} 行自报合计「{one['column']}」{one['stated']:,}，实数 {one['counted']:,}，不符；"
+            + (
+                f"拒收的 {self._n_rejected:,} 行没有计入人次，可能是差数的来历。"
+                if self._n_rejected and one["column"] == self._columns[1] and one["stated"] > one["counted"]
+                else "请与导出单位核对。"
+            )
             for one in wrong[:3]
         ]

@@ -314,3 +314,12 @@ def test_nothing_of_a_file_is_in_what_a_job_leaves(empty_home):
     left = [file.read_text(encoding="utf-8") for file in (empty_home.path / "jobs").rglob("*") if file.is_file()]
     assert left and not [secret for secret in secrets for text in left if secret in text]
     assert upload.ended(jobs.recent(1)[0]).startswith("导入 1 个文件完成")
+
+
+def test_every_batch_of_the_demo_city_can_be_told(full):
+    """Whatever its ledger row holds: coordinate systems, totals, notes."""
+    ledger = jobs.ask("batches")["batches"]
+    told = [files.about(batch) for batch in ledger]
+    assert all(line.endswith("。") for lines in told for line in lines)
+    positioned = [lines for lines, batch in zip(told, ledger, strict=True) if batch["crs"]]
+    assert positioned and all(any("坐标系 CGCS2000（" in line for line in lines) for lines in positioned[:3])

@@ -156,18 +156,13 @@ def about(batch: dict[str, Any]) -> list[str]:
     if batch.get("crs"):
         hits = loaded(batch.get("crs_hits")) or {}
         tried = f"，试了 {hits['n']:,} 个点" if hits.get("n") else ""
-        shares = "、".join(
-            f"{name.upper()} {share:.0%}" for name, share in hits.items() if name != "n" and share is not None
-        )
+        shares = "、".join(f"{name.upper()} {share:.0%}" for name, share in hits.items() if isinstance(share, float))
         said.append(
             f"坐标系 {batch['crs'].upper()}" + (f"（落在所报区域内的比例：{shares}{tried}）" if shares else "") + "。"
         )
     for total in loaded(batch.get("control_totals")) or []:
-        stated, counted = total.get("stated"), total.get("counted")
-        agrees = "相符" if stated == counted else "不符，请与导出单位核对"
-        said.append(
-            f"文件第 {total.get('row')} 行自报合计「{total.get('column')}」{stated}，实数 {counted}，{agrees}。"
-        )
+        if total["stated"] == total["counted"]:  # where they differ a note says so
+            said.append(f"文件第 {total['row']} 行自报合计「{total['column']}」{total['stated']:,}，与实数相符。")
     return said + list(loaded(batch.get("notes")) or [])
 
 
