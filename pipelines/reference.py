@@ -86,7 +86,10 @@ def install(folder: Path, home: Home, *, crs: str | None = None) -> dict:
         )
     bounded = bounded._replace(places=bounded.places | start.places)  # place.csv has the last word on names
     draft = place_files.adopt(_loose_files(folder), bounded, crs)
-    return _put_in_force(draft, folder.name, home, [*folder.iterdir()])
+    given = {path.name: path for path in folder.iterdir()}
+    # What the office keeps of its own (correction.csv, deadline_rule.csv …) stays unless the folder brings another.
+    own = {path.name: path for path in home.reference.iterdir()} if home.reference.is_dir() else {}
+    return _put_in_force(draft, folder.name, home, [*(own | given).values()])
 
 
 def install_files(files: list[Path], home: Home, *, crs: str | None = None) -> dict:

@@ -45,7 +45,8 @@ def _out_of_space(what: str) -> YanpanError:
 
 
 def connect(home: Home, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """A connection with `core.*` in place. While it is open for writing no other process can open the file."""
+    """A connection with `core.*` in place, an older one brought up to date. While it is open for writing no other
+    process can open the file."""
     if read_only and not home.warehouse.exists():
         raise WarehouseBusy(f"{home.path} 下还没有数据仓库。请先运行 yanpan ingest 导入文件。")
     try:
@@ -68,4 +69,8 @@ def connect(home: Home, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
         except YanpanError:
             connection.close()
             raise
+    elif not connection.execute("select 1 from duckdb_tables() where table_name = 'undone_batch'").fetchall():
+        connection.close()  # written by an older program
+        connect(home).close()
+        return connect(home, read_only=True)
     return connection

@@ -420,3 +420,18 @@ def test_real_boundary_files_install_and_show(empty_home, shared_files):
         placed = connection.execute("select distinct town_code, place_how from event").fetchall()
     assert shown[0] == 22 and shown[1] < 1_000_000
     assert placed == [("440310002", "suffix")]
+
+
+def test_a_new_folder_does_not_take_the_offices_own_files_away(empty_home, tmp_path):
+    add_reference(empty_home)
+    (empty_home.reference / "correction.csv").write_text("source\n", encoding="utf-8")
+    (empty_home.reference / "crosswalk.csv").write_text("old\n", encoding="utf-8")
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    (folder / "place.csv").write_text(
+        (empty_home.reference / "place.csv").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    (folder / "crosswalk.csv").write_text("new\n", encoding="utf-8")
+    reference.install(folder, empty_home)
+    assert (empty_home.reference / "correction.csv").read_text(encoding="utf-8") == "source\n"
+    assert (empty_home.reference / "crosswalk.csv").read_text(encoding="utf-8") == "new\n"

@@ -15,7 +15,7 @@ from pipelines import build, publish, warehouse
 from pipelines.config import Home
 from pipelines.config import home as open_home
 from pipelines.errors import UsageError
-from pipelines.ingest import ingest, undo
+from pipelines.ingest import ingest, ledger, undo
 from pipelines.sources.events import EVENT_COLUMNS
 
 HEADER = "工单编号,受理时间,问题分类,被反映区,被反映街乡镇,工单状态,承办单位,工单性质,派单时间,办结时间,标题"
@@ -276,3 +276,46 @@ def test_replays_go_when_their_past_changes(empty_home):
     ingest([path], empty_home, today=date(2024, 1, 16), known_on=date(2024, 1, 10))
     kept = [day for day in (4, 8, 15) if publish.replay_file(empty_home, date(2024, 1, day)).exists()]
     assert kept == [8]
+
+
+# The warehouse of version 0.1.0, as far as later versions changed it.
+FIRST_SCHEMA = """
+create schema core;
+create table core.batch (
+    batch_id varchar primary key, source varchar not null, layout varchar not null, file_name varchar not null,
+    file_bytes bigint not null, encoding varchar not null, n_read bigint not null, n_loaded bigint not null,
+    n_updated bigint not null, n_rejected bigint not null, n_duplicate bigint not null, n_out_of_scope bigint not null,
+    first_registered_on date, last_registered_on date, redactions varchar not null, dropped_columns varchar not null,
+    loaded_at timestamp not null,
+    check (n_read = n_loaded + n_rejected + n_duplicate + n_out_of_scope)
+);
+create table core.event (
+    event_id ubigint not null, source varchar not null, batch_id varchar not null, source_row integer not null,
+    occurred_at timestamp, registered_at timestamp not null, accepted_at timestamp, due_at timestamp, due_rule varchar,
+    replied_at timestamp, closed_at timestamp, channel varchar, purpose varchar, severity varchar, category_raw varchar,
+    county_name varchar, town_name varchar, community_name varchar, grid_name varchar, lon double, lat double,
+    unit_name varchar, unit_co_name varchar, persons integer, is_first boolean, is_repeat boolean, is_group boolean,
+    status varchar not null, is_solved boolean, satisfaction varchar, n_returns integer, title varchar, text varchar
+);
+create table core.event_history as select *, ''::varchar as superseded_by from core.event limit 0;
+create table core.item_lookup (event_id ubigint not null, batch_id varchar not null, item_number varchar not null);
+create table core.rejected_row (
+    batch_id varchar not null, source_row integer not null, rule varchar not null, column_name varchar, found varchar,
+    hint varchar not null
+);
+insert into core.batch values ('b1', 'hotline', 'fangshan', 'a.csv', 1, 'utf-8', 1, 1, 0, 0, 0, 0, null, null, '{}',
+    '[]', timestamp '2024-01-15 08:00:00');
+insert into core.event by name select 7 as event_id, 'hotline' as source, 'b1' as batch_id, 2 as source_row,
+    timestamp '2024-01-02 09:00:00' as registered_at, '供热' as category_raw, 'in_progress' as status;
+insert into core.item_lookup values (7, 'b1', 'A');
+"""
+
+
+def test_a_warehouse_of_the_first_version_is_brought_up_to_date(empty_home):
+    with duckdb.connect(empty_home.warehouse) as connection:
+        connection.execute(FIRST_SCHEMA)
+    assert [batch["known_on"] for batch in ledger(empty_home)] == [date(2024, 1, 15)]
+    ingest([write(empty_home, "b", [order("B")])], empty_home, today=date(2024, 1, 22))
+    assert build.build(empty_home, today=date(2024, 1, 22))["n_events"] == "2"
+    assert build.build(empty_home, today=date(2024, 1, 22), as_of=date(2024, 1, 16))["n_events"] == "1"
+    assert undo(empty_home, "b1")["n_removed"] == 1
