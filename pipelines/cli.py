@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -318,10 +319,12 @@ def _serve(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     home = config.home(options.home)
     environment = {**os.environ, "YANPAN_HOME": str(home.path)}
     server = [sys.executable, "-m", "app.server", "--host", options.host, "--port", options.port]
-    try:
-        code = subprocess.run(server, cwd=config.ROOT, env=environment, check=False).returncode
-    except KeyboardInterrupt:
-        code = 0
+    with subprocess.Popen(server, cwd=config.ROOT, env=environment) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # a stopped service leaves no server behind
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            code = 0
     if code == UsageError.exit_code:
         raise UsageError("看板没有启动，原因见上一行。")
     if code > 0:

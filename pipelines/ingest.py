@@ -36,6 +36,8 @@ WORKERS, AHEAD = 2, 3
 HELPING_ROWS = 20_000
 
 FREE_TEXT = ("title", "text")
+UNIT_COLUMNS = ("unit_name", "unit_co_name")
+SAID_COLUMNS = (*UNIT_COLUMNS, "category_raw", "purpose", "channel", "unknown_status")  # a person may be named in them
 WORD_COLUMNS = (
     "channel",
     "purpose",
@@ -495,8 +497,16 @@ def redacted(blocks: list[pl.DataFrame]) -> tuple[pl.DataFrame, list[Counter[str
     columns = [text.slice(at * n, n).alias(name) for at, name in enumerate(FREE_TEXT)]
     words = pl.concat([events[name].unique() for name in WORD_COLUMNS]).unique().drop_nulls()
     plain, found = redact.redact(words, kinds=redact.NUMBER_KINDS)
-    if found:
-        columns += [events[name].replace(words, plain) for name in WORD_COLUMNS]
+    said = pl.concat([events[name].unique() for name in SAID_COLUMNS]).unique().drop_nulls()
+    nameless, named = redact.redact(said, kinds=redact.NUMBER_KINDS | {"name"})
+    found |= named
+    units = redact.unit_names(nameless)
+    for name in WORD_COLUMNS:
+        known, better = (
+            (words, plain) if name not in SAID_COLUMNS else (said, units if name in UNIT_COLUMNS else nameless)
+        )
+        if not better.equals(known, null_equal=True):
+            columns.append(events[name].replace_strict(known, better, default=None, return_dtype=pl.String))
     clean = events.with_columns(columns)
     counts, start = [], 0
     for block in blocks:
@@ -566,6 +576,11 @@ def _state_notes(absorbed: dict[str, int]) -> list[str]:
     notes = []
     if absorbed["n_older"]:
         notes.append(f"{absorbed['n_older']:,} 件的状态早于已知状态，只记入历史。")
+    if absorbed["n_tied"]:
+        notes.append(
+            f"{absorbed['n_tied']:,} 件与当天已导入的内容不同，办理时间和状态却相同，分不出先后，只能逐件按内容取一个；"
+            "如果本文件是更正，请把两个批次都撤回，再只导入更正后的文件。"
+        )
     if absorbed["n_backward"]:
         notes.append(
             f"{absorbed['n_backward']:,} 件的办理进度比已知的倒退；如果这是较早导出的文件，请撤回本批次，"

@@ -313,6 +313,27 @@ def redact(text: pl.Series, *, kinds: frozenset[str] | None = None) -> tuple[pl.
     return text, {kind: n for kind, n in sorted(counts.items()) if n}
 
 
+# What a unit's name ends with. A three-character word that begins with a surname and ends otherwise is a person.
+_UNIT_END = "局委办所中心司队站院处科部会社厂校馆厅署行店园库台组业团区县市镇乡村街道政府组织岗段网"
+_ROLE = "网格员|网格长|经办人|承办人|办理人|处理人|联系人|责任人|负责人|主任|书记|科长|所长|队长|站长|民警"
+_PERSON = (
+    rf"^(?:(?:{_ROLE})[:：\s]*[{names.SURNAMES}{names.RARE}][一-鿿]{{1,2}}|[{names.SURNAMES}][一-鿿][^\W{_UNIT_END}])$"
+)
+
+
+def unit_names(text: pl.Series) -> pl.Series:
+    """Names of units without the persons written beside them; null where a person stands in the place of a unit.
+
+    >>> unit_names(pl.Series(["水务局（联系人〔姓名〕）", "网格员潘金莲", "张无忌", "钱江路派出所"])).to_list()
+    ['水务局', None, None, '钱江路派出所']
+    """
+    bare = text.str.replace_all(
+        r"[（(\[【][^（）()\[\]【】]*〔[^〔〕]+〕[^（）()\[\]【】]*[）)\]】]", ""
+    ).str.strip_chars()
+    is_person = bare.str.contains(_PERSON) | bare.str.contains("〔", literal=True) | (bare == "")
+    return bare.set(is_person.fill_null(False), None)
+
+
 def marks(text: pl.Series) -> dict[str, int]:
     """How many marks of each kind stand in the text; kinds that share a mark count as the first of them."""
     text = text.filter(text.str.contains("〔", literal=True).fill_null(False))

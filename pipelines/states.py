@@ -27,7 +27,7 @@ _FURTHER = (
 _FINGERPRINT = "md5(concat_ws(chr(31), " + ", ".join(f"coalesce({name}::varchar, chr(30))" for name in CONTENT) + "))"
 _WITHIN_A_BATCH = f"is_co_row, {_LAST_AT.format('')} desc, {_FURTHER} desc, {_FINGERPRINT}"
 _PRECEDENCE = f"is_co_row, known_on desc, {_LAST_AT.format('')} desc, {_FURTHER} desc, {_FINGERPRINT}"
-_FOUND = ("n_updated", "n_older", "n_backward")
+_FOUND = ("n_updated", "n_older", "n_tied", "n_backward")
 _DIFFERS = " or ".join(f"known.{name} is distinct from stage.{name}" for name in CONTENT)
 
 
@@ -36,7 +36,8 @@ def absorb(connection: duckdb.DuckDBPyConnection, batch_id: str, known_on: date)
 
     `stage` has the columns of core.event and item_number; several rows may be of one item. Returns n_loaded (states new
     to the warehouse), n_updated (of these, of items already known), n_duplicate (rows that said nothing new), n_older
-    (of the updated, those that an already known state outranks) and n_backward (of the updated, those now in force
+    (of the updated, those that an already known state outranks), n_tied (of the updated, those that only their content
+    tells from the state known: neither is later) and n_backward (of the updated, those now in force
     whose last event is earlier than that of the state they replace).
     """
     n_rows, n_items = _row(connection, "select count(*), count(distinct event_id) from stage")
@@ -151,13 +152,20 @@ def _set_known_aside(
             " where event_id in (select event_id from touched) and event_id not in (select event_id from seen_before)",
         )
         _judge(connection, known_on)
-        found["n_older"], found["n_backward"] = _row(
+        found["n_older"], found["n_tied"], found["n_backward"] = _row(
             connection,
             f"""
-            select count(*) filter (not is_in_force),
-                count(*) filter (is_in_force and {_LAST_AT.format("stage.")} < {_LAST_AT.format("known.")})
-            from verdict join stage using (event_id) join core.event as known using (event_id)
-            where verdict.batch_id = $batch
+            with compared as (
+                select new.is_in_force, {_LAST_AT.format("stage.")} as new_at, {_LAST_AT.format("known.")} as old_at,
+                    new.known_on = old.known_on and new_at = old_at
+                    and (stage.status, stage.is_co_row) = (known.status, known.is_co_row) as is_tied
+                from verdict as new join verdict as old using (event_id) join stage using (event_id)
+                join core.event as known using (event_id)
+                where new.batch_id = $batch and old.is_current
+            )
+            select count(*) filter (not is_in_force and not is_tied), count(*) filter (is_tied),
+                count(*) filter (is_in_force and new_at < old_at)
+            from compared
             """,
             batch=batch_id,
         )
@@ -188,7 +196,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, known_on: date | None = None) 
             select event_id, state_batch_id, max(coalesce(b.known_on, $known_on)) as known_on
             from report left join core.batch as b using (batch_id) group by all
         )
-        select event_id, c.batch_id, is_current,
+        select event_id, c.batch_id, is_current, known_on,
             row_number() over (partition by event_id order by {_PRECEDENCE}, c.batch_id) = 1 as is_in_force
         from contender as c join last_report using (event_id)
         where last_report.state_batch_id = c.batch_id

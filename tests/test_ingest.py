@@ -409,3 +409,22 @@ module.ingest([Path(p) for p in sys.argv[2:]], home(sys.argv[1]))
     statuses = [batch["status"] for batch in ingest(files, home)]
     assert statuses == ["already_loaded", "loaded"]
     assert contents(home) == contents(whole)
+
+
+def test_a_person_in_the_place_of_a_unit_is_not_kept(empty_home, tmp_path):
+    """Units are analysed and compared; nobody shall be by way of that column."""
+    units = ["网格员潘金莲", "张无忌", "云溪区水务局（联系人李逵）", "经办人孙悟净13812345678", "住建局"]
+    path = export(tmp_path / "a.csv", *[order(f"A{n}", unit=unit) for n, unit in enumerate(units)])
+    ingest([path], empty_home)
+    found = [unit for (unit,) in query(empty_home, "select unit_name from core.event order by source_row")]
+    assert found == [None, None, "云溪区水务局", None, "住建局"]
+
+
+def test_a_correction_of_the_same_day_is_said_to_be_undecidable(empty_home, tmp_path):
+    lines = [order(f"A{n}", unit="住建局") for n in range(20)]
+    ingest([export(tmp_path / "a.csv", *lines)], empty_home)
+    corrected = [line.replace("住建局", "城管局") for line in lines]
+    batch = ingest([export(tmp_path / "b.csv", *corrected)], empty_home)[0]
+    assert batch["n_updated"] == 20
+    assert any("20 件与当天已导入的内容不同" in note and "撤回" in note for note in batch["notes"])
+    assert not any("早于" in note for note in batch["notes"])

@@ -956,3 +956,30 @@ def test_a_written_layout_is_checked_and_added(tmp_path):
     path.write_text(json.dumps(GOOD | {"source": "x"}, ensure_ascii=False), encoding="utf-8")
     code, answer = yanpan(tmp_path / "home", "layout", "add", str(path))
     assert code == 2 and "source 为“x”" in answer["error"]
+
+
+def test_points_on_zero_and_exchanged_columns_do_not_move_the_bounds(tmp_path):
+    """Zeros stand for no position: they neither put a city abroad nor widen the box a foreign one gets."""
+    head = "事件编号,创建时间,事件类型,所属镇街,经度,纬度\n"
+    rows = [f"E{n:05},2026-03-{n % 28 + 1:02} 09:00:00,市容环境,石井街道," for n in range(300)]
+    inside = [f"{114.3 + n % 7 / 100:.4f},{22.7 + n % 5 / 100:.4f}" if n % 15 else "0.0,0.0" for n in range(300)]
+    exchanged = [",".join(reversed(point.split(","))) for point in inside]
+    for points in (inside, exchanged):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.csv"
+        path.write_text(head + "\n".join(map("".join, zip(rows, points, strict=True))) + "\n", encoding="utf-8")
+        proposal = layouts.propose(reading.inspect(path))
+        assert proposal["layout"] and "bounds" not in proposal["layout"], path
+        assert not any("不在国内" in note for note in proposal["notes"])
+
+
+def test_a_line_number_and_numbers_by_content_go_together(tmp_path, empty_home):
+    path = tmp_path / "台账.csv"
+    lines = [f"{n},2026-03-{n % 28 + 1:02} 09:00:00,城乡建设>供热,云溪区,暖气不热第{n}次" for n in range(1, 40)]
+    path.write_text(
+        "序号,登记时间,问题分类,所属区县,反映内容\n" + "\n".join(lines) + "\n合计,39,,,\n", encoding="utf-8"
+    )
+    proposal = layouts.propose(reading.inspect(path), choices=Choices(item_number_from="content"))
+    assert proposal["layout"]
+    files.save(empty_home, "taizhang", proposal["source"], files.from_json(proposal["layout"]))
+    batch = ingest([path], empty_home, today=date(2026, 4, 1))[0]
+    assert (batch["n_read"], batch["n_loaded"]) == (39, 39)

@@ -152,7 +152,7 @@ def about(batch: dict[str, Any]) -> list[str]:
     if batch.get("first_registered_on"):
         said.append(f"登记日期 {batch['first_registered_on']} 至 {batch['last_registered_on']}。")
     if batch.get("known_on"):
-        said.append(f"知悉日期 {batch['known_on']}：回看这一天以前的情况时，不计这个文件。")
+        said.append(f"知悉日期 {batch['known_on']}：回看更早的一天时不计这个文件（那时若已有别的文件）。")
     if batch.get("crs"):
         hits = loaded(batch.get("crs_hits")) or {}
         tried = f"，试了 {hits['n']:,} 个点" if hits.get("n") else ""

@@ -62,7 +62,7 @@ def rechecked(edition: page.Edition) -> None:
         column.metric(label, wording.number(value))
     found = scan.filter(pl.col("n_cells_found") > 0)
     if found.is_empty():
-        page.quiet("没有发现残留的个人信息：0 处。")
+        page.quiet("按复查的规则没有发现残留的个人信息：0 处。")
     else:
         page.grid(
             fields.in_words(

@@ -1,7 +1,6 @@
 """`yanpan layout …`: the words of the command line into choices, and what was found as Chinese text."""
 
 import argparse
-import json
 import unicodedata
 from collections.abc import Callable
 from datetime import date
@@ -173,7 +172,13 @@ def _check_text(found: dict) -> str:
     filled = [f"{one['label']} {one['filled_share']:.0%}" for one in found["fields"] if one["filled_share"] is not None]
     lines.append(f"  填写率：{'，'.join(filled)}")
     lines += [f"  不认识的状态“{one['word']}”{one['n']:,} 行" for one in found["unknown_status"]]
-    lines += [f"  文件自报合计：{json.dumps(one, ensure_ascii=False)}" for one in found["control_totals"]]
+    lines += [
+        f"  文件第 {one['source_row']} 行自报{'小计' if one['kind'] == 'subtotal' else '合计'}："
+        + "，".join(
+            f"{one[key]:,} {unit}" for key, unit in (("n_items", "件"), ("n_persons", "人次")) if one[key] is not None
+        )
+        for one in found["control_totals"]
+    ]
     lines += [f"提示：{note}" for note in found["notes"]]
     if header["missing"]:
         lines.append(f"  版式里有、文件没有的列：{'、'.join(header['missing'])}")

@@ -195,8 +195,9 @@ def _share(words: Counter[str], test) -> float:
 
 
 def _box(filled: list[str]) -> tuple[float, float]:
-    """From the 2nd to the 98th percentile of the numbers."""
-    numbers = sorted(float(word) for word in filled if _PATTERNS["decimal"].search(word))
+    """From the 2nd to the 98th percentile of the numbers; a 0 stands for no position."""
+    every = sorted(float(word) for word in filled if _PATTERNS["decimal"].search(word))
+    numbers = [number for number in every if number] or every
     edge = len(numbers) // 50
     return numbers[edge], numbers[-1 - edge]
 

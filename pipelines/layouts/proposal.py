@@ -688,7 +688,11 @@ def _bounds(lon: _Seen, lat: _Seen, notes: list[str]) -> dict[str, list[float]]:
     for x, y in (boxes, boxes[::-1]):
         if CHINA[0] <= sum(x) / 2 <= CHINA[2] and CHINA[1] <= sum(y) / 2 <= CHINA[3]:
             return {}
+    if max(map(abs, boxes[1])) > 90:
+        boxes = boxes[::-1]  # exchanged
     (west, east), (south, north) = boxes
+    if max(map(abs, boxes[1])) > 90 or max(map(abs, boxes[0])) > 180:
+        return {}  # no degrees
     notes.append("坐标不在国内：已按取样给出 bounds（坐标应在的范围），请核对；范围外的点不采用。")
     return {"bounds": [round(value, 1) for value in (west - 0.3, south - 0.3, east + 0.3, north + 0.3)]}
 

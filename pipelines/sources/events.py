@@ -271,11 +271,10 @@ def control_totals(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     ]
     if numbers:  # nearly every row has a number that is one: only the others are looked at
         said_numbers = [parsing.clean(pl.col(header)) for header in numbers]
+        own = [h for h in numbers if layout["columns"][h] == "item_number"] or numbers
         raw = raw.filter(
             pl.any_horizontal(cell.str.contains("[计共合总]").fill_null(False) for cell in said_numbers)
-            | pl.all_horizontal(
-                parsing.clean(pl.col(h)).is_null() for h in numbers if layout["columns"][h] == "item_number"
-            )
+            | pl.all_horizontal(parsing.clean(pl.col(h)).is_null() for h in own)
         )
     if raw.is_empty():
         return pl.DataFrame(schema=TOTAL_COLUMNS)
