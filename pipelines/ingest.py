@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -38,19 +38,8 @@ HELPING_ROWS = 20_000
 FREE_TEXT = ("title", "text")
 UNIT_COLUMNS = ("unit_name", "unit_co_name")
 SAID_COLUMNS = (*UNIT_COLUMNS, "category_raw", "purpose", "channel", "unknown_status")  # a person may be named in them
-WORD_COLUMNS = (
-    "channel",
-    "purpose",
-    "severity",
-    "category_raw",
-    "county_name",
-    "town_name",
-    "community_name",
-    "grid_name",
-    "unit_name",
-    "unit_co_name",
-    "unknown_status",
-)
+PLACE_COLUMNS = ("county_name", "town_name", "community_name", "grid_name", "severity")  # places are named after people
+WORD_COLUMNS = (*SAID_COLUMNS, *PLACE_COLUMNS)
 
 
 Raw = tuple[Recognised, pl.DataFrame, pl.DataFrame]  # whose block, rows as read, rows that were not even rows
@@ -68,15 +57,6 @@ class Staged(NamedTuple):
     crs: str | None
     crs_hits: str | None
     totals: list[dict]  # what the file's own 合计 rows state beside what was counted
-
-
-class Stage(NamedTuple):
-    """Of the rows staged: how many, for how many items, registered when."""
-
-    n_rows: int
-    n_items: int
-    first: datetime | None
-    last: datetime | None
 
 
 def ingest(
@@ -299,9 +279,11 @@ def _take_in(
             staged = _stage(connection, plan, positions.survey(plan, ground), _of_one_file(blocks))
             _refuse_useless(connection, plan, staged.counts)
             connection.execute("begin transaction").fetchall()
-            stage = _look_at_stage(connection)
+            span = connection.execute(
+                "select min(registered_at)::date, max(registered_at)::date from stage"
+            ).fetchall()[0]
             absorbed = states.absorb(connection, plan.batch_id, known_on)
-            batch = _write_batch(connection, plan, file_name, known_on, staged, absorbed, stage)
+            batch = _write_batch(connection, plan, file_name, known_on, staged, absorbed, span)
             connection.execute("commit").fetchall()
     except BaseException:
         with suppress(duckdb.Error):  # on a full disk even this may fail; closing the file undoes the rest
@@ -469,9 +451,8 @@ def _prepared(plans: list[Recognised], key: bytes, today: date | None) -> Genera
 
 def _prepare(raws: list[Raw], key: bytes, today: date | None) -> list[Prepared]:
     """Some blocks: normalised, redacted, keyed."""
-    normalised = [
-        SOURCES[plan.source].normalise(raw.rename(plan.wanted), plan.layout, today=today) for plan, raw, _ in raws
-    ]
+    raws = [(plan, raw.rename(plan.wanted), wrong) for plan, raw, wrong in raws]
+    normalised = [SOURCES[plan.source].normalise(raw, plan.layout, today=today) for plan, raw, _ in raws]
     together, counts = redacted([events for events, _ in normalised])
     prepared, start = [], 0
     for (plan, raw, wrong), (events, rejected), found in zip(raws, normalised, counts, strict=True):
@@ -480,7 +461,7 @@ def _prepare(raws: list[Raw], key: bytes, today: date | None) -> list[Prepared]:
         clean = clean.with_columns(event_ids(key, plan.source, clean["item_number"]))
         if rejected["found"].count():
             rejected = rejected.with_columns(redact.redact(rejected["found"], kinds=redact.NUMBER_KINDS)[0])
-        stated = control_totals(raw.rename(plan.wanted), plan.layout)
+        stated = control_totals(raw, plan.layout)
         prepared.append((clean, pl.concat([rejected, wrong.select(list(REJECTED_COLUMNS))]), found, stated))
     return prepared
 
@@ -488,25 +469,22 @@ def _prepare(raws: list[Raw], key: bytes, today: date | None) -> list[Prepared]:
 def redacted(blocks: list[pl.DataFrame]) -> tuple[pl.DataFrame, list[Counter[str]]]:
     """Events without personal data, all blocks in one frame, and what was replaced in each block.
 
-    The free text goes by all rules, columns of names and words by the number rules; all in one call, because building
-    the patterns costs more than a small column does.
+    The free text goes by all rules, columns of words by the number rules, and by those for names where a place cannot
+    be mistaken for a person; few calls, because building the patterns costs more than a small column does.
     """
     events = pl.concat(blocks)
     text, _ = redact.redact(pl.concat([events[name] for name in FREE_TEXT]))
     n = len(events)
     columns = [text.slice(at * n, n).alias(name) for at, name in enumerate(FREE_TEXT)]
-    words = pl.concat([events[name].unique() for name in WORD_COLUMNS]).unique().drop_nulls()
-    plain, found = redact.redact(words, kinds=redact.NUMBER_KINDS)
-    said = pl.concat([events[name].unique() for name in SAID_COLUMNS]).unique().drop_nulls()
-    nameless, named = redact.redact(said, kinds=redact.NUMBER_KINDS | {"name"})
-    found |= named
-    units = redact.unit_names(nameless)
-    for name in WORD_COLUMNS:
-        known, better = (
-            (words, plain) if name not in SAID_COLUMNS else (said, units if name in UNIT_COLUMNS else nameless)
-        )
-        if not better.equals(known, null_equal=True):
-            columns.append(events[name].replace_strict(known, better, default=None, return_dtype=pl.String))
+    found: dict[str, int] = {}
+    for names, kinds in ((SAID_COLUMNS, redact.NUMBER_KINDS | {"name"}), (PLACE_COLUMNS, redact.NUMBER_KINDS)):
+        words = pl.concat([events[name].unique() for name in names]).unique().drop_nulls()
+        plain, of_these = redact.redact(words, kinds=kinds)
+        found |= of_these
+        for name in names:
+            better = redact.unit_names(plain) if name in UNIT_COLUMNS else plain
+            if not better.equals(words, null_equal=True):
+                columns.append(events[name].replace_strict(words, better, default=None, return_dtype=pl.String))
     clean = events.with_columns(columns)
     counts, start = [], 0
     for block in blocks:
@@ -524,13 +502,6 @@ def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
     connection.unregister("incoming")
 
 
-def _look_at_stage(connection: duckdb.DuckDBPyConnection) -> Stage:
-    looked = connection.execute(
-        "select count(*), count(distinct event_id), min(registered_at), max(registered_at) from stage"
-    ).fetchall()[0]
-    return Stage(*looked)
-
-
 def _write_batch(
     connection: duckdb.DuckDBPyConnection,
     plan: Recognised,
@@ -538,7 +509,7 @@ def _write_batch(
     known_on: date,
     staged: Staged,
     absorbed: dict[str, int],
-    stage: Stage,
+    span: tuple[date | None, date | None],
 ) -> dict:
     """Its ledger row, as written."""
     facts = plan.tables[0].facts
@@ -554,8 +525,8 @@ def _write_batch(
         "encoding": facts.encoding,
         **{name: counts[name] for name in ("n_read", "n_loaded", "n_updated", "n_rejected", "n_duplicate")},
         "n_out_of_scope": counts["n_out_of_scope"],
-        "first_registered_on": stage.first and stage.first.date(),
-        "last_registered_on": stage.last and stage.last.date(),
+        "first_registered_on": span[0],
+        "last_registered_on": span[1],
         "redactions": json.dumps(staged.redactions, ensure_ascii=False, sort_keys=True),
         "dropped_columns": json.dumps(plan.dropped, ensure_ascii=False),
         "known_on": known_on,
@@ -587,7 +558,3 @@ def _state_notes(absorbed: dict[str, int]) -> list[str]:
             "再用导出日期（--known-on）重新导入。"
         )
     return notes
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return connection.execute(query).fetchall()[0][0]
