@@ -13,6 +13,7 @@ from app.palette import LEVELS
 SOURCES = fields.words("source")
 PLACE_LEVELS = fields.words("place_level")
 STATUSES = fields.words("status")
+KINDS = fields.words("kind")
 VERDICTS = {verdict: STATUSES[verdict] for verdict in fields.VERDICTS}
 LEVEL_NOTE = "红橙黄蓝是本系统提示等级，不是应急预警。"
 SMALL_BASE = 20  # below this a percentage mostly shows chance
@@ -151,6 +152,21 @@ def chance(per_year: float) -> str:
     if per_year * 100 >= 1:
         return f"约 {1 / per_year:.0f} 年一次"
     return "百年不足一次"
+
+
+def p_value(p: float) -> str:
+    """A chance in words that need no powers of ten: 31%, 2.0%, 万分之 3, 不到百万分之一
+
+    >>> [p_value(p) for p in (0.31, 0.02, 0.0003, 1e-9)]
+    ['31%', '2.0%', '万分之 3', '不到百万分之一']
+    """
+    if p >= 0.1:
+        return f"{p:.0%}"
+    if p >= 0.001:
+        return f"{p:.1%}"
+    if p >= 1e-4:
+        return f"万分之 {p * 1e4:.0f}"
+    return f"百万分之 {p * 1e6:.0f}" if p >= 1e-6 else "不到百万分之一"
 
 
 def item(row: Mapping[str, Any], rule: Mapping[str, Any] | None = None) -> str:

@@ -1,5 +1,6 @@
 """The figures of BENCHMARKS.md: `make bench`, or `python -m bench pipeline --items 1000000` / `python -m bench pages`,
-`python -m bench detectors`, `python -m bench redaction`, `python -m bench scenarios --reps 20 --seed 1`.
+`python -m bench detectors`, `python -m bench redaction`, `python -m bench scenarios --reps 20 --seed 1`,
+`python -m bench fusion --reps 4 --seed 2001`.
 
 Ratios are taken in one run on one machine: the pipeline against DuckDB's bare `read_csv` of the same rows.
 """
@@ -18,23 +19,25 @@ from pathlib import Path
 import duckdb
 import fastexcel
 
-from bench import detectors, redaction, scenarios
+from bench import detectors, fusion, redaction, scenarios
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    whats = ("all", "pipeline", "pages", "warnings", "detectors", "redaction", "scenarios")
+    whats = ("all", "pipeline", "pages", "warnings", "detectors", "redaction", "scenarios", "fusion")
     parser.add_argument("what", nargs="?", default="all", choices=whats)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="folder to work in and keep (default: a temporary one)")
-    parser.add_argument("--reps", type=int, default=20, help="series of each scenario")
+    parser.add_argument("--reps", type=int, help="series of each scenario (20); cities (4)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="scenarios: one row of the short-history table")
     options = parser.parse_args()
     if options.what == "scenarios":
-        return scenarios.run(options.reps, options.seed, options.quick)
+        return scenarios.run(options.reps or 20, options.seed, options.quick)
+    if options.what == "fusion":
+        return fusion.run(options.reps or 4, options.seed)
     if options.what == "detectors":
         return detectors.run()
     if options.what == "redaction":
@@ -106,7 +109,7 @@ def warnings(home: Path) -> None:
                extra_items::int as extra from read_csv('{truth}', all_varchar=true)
         where starts_on::date >= (select min(week_start_on) from weekly_detection where status <> 'not_assessed')
     """
-    match = """s.issue_code = t.issue_code and s.week_start_on between t.starts - 6 and t.ends + 14
+    match = """s.issue_code in (t.issue_code, left(t.issue_code, 2)) and s.week_start_on between t.starts - 6 and t.ends + 14
         and (s.county_code = t.county or s.place_level = 'city')"""
     [(n_weeks,)] = _query(home, "select count(distinct week_start_on) from weekly_detection")
     for size, low, high in (("small, under 20 items", 0, 20), ("20 items and more", 20, 1_000_000)):

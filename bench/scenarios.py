@@ -136,14 +136,6 @@ def twenty_percent(counts: np.ndarray) -> Verdict:
     return -growth, now > 1.2 * before
 
 
-def negative_binomial(counts: np.ndarray, parent: np.ndarray | None = None, **_) -> Verdict:
-    """The detector in use so far, for comparison on short histories."""
-    from pipelines.detectors.negative_binomial import negative_binomial_exceedance
-
-    found = negative_binomial_exceedance(counts, season=parent, evaluate=N_JUDGED)
-    return np.where(np.isnan(found.p_value), 1.0, found.p_value), found.status == "alarm"
-
-
 METHODS: dict[str, Callable[[np.ndarray], Verdict]] = {
     "predictive": predictive, "farrington flexible, nbPlugin .01": farrington, "EARS C2": ears_c2, "±20 %": twenty_percent,
 }  # fmt: skip
@@ -214,9 +206,7 @@ def parents(series: Simulated, reps: int) -> np.ndarray:
     return total.reshape(-1, WEEKS)
 
 
-def short_history(
-    series: Simulated, years: float, parent: np.ndarray | None, judge: Callable[..., Verdict] = predictive
-) -> Verdict:
+def short_history(series: Simulated, years: float, parent: np.ndarray | None) -> Verdict:
     """p on clean and on outbreak series of which `years` before the first judged week are known."""
     first = FIRST_JUDGED - int(years * SEASON_WEEKS)
     both = []
@@ -224,7 +214,7 @@ def short_history(
         more = {}
         if parent is not None:  # the parent holds the series as it is judged
             more = {"parent": (parent - series.counts + counts)[:, first:], "parent_of": np.arange(len(counts))}
-        both.append(judge(counts[:, first:], **more)[0])
+        both.append(predictive(counts[:, first:], **more)[0])
     return both[0], both[1]
 
 
@@ -255,12 +245,8 @@ def measure(reps: int, seed: int, quick: bool = False) -> Iterator[dict]:
     }  # fmt: skip
     parent = parents(series, reps)
     for years in (1,) if quick else (0.5, 1, 1.5, 2, 3):
-        for name, judge, borrowed in (
-            ("predictive, season borrowed", predictive, parent),
-            ("predictive, alone", predictive, None),
-            ("negative binomial, season borrowed", negative_binomial, parent),
-        ):
-            clean, counts = short_history(series, years, borrowed, judge)
+        for name, borrowed in (("predictive, season borrowed", parent), ("predictive, alone", None)):
+            clean, counts = short_history(series, years, borrowed)
             yield {"what": f"{name}, {years:g} years", **at_equal_cost(series, clean, counts), **null_tail(clean)}
 
 

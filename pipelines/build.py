@@ -24,14 +24,16 @@ from pipelines import (
     publish,
     quality,
     reference,
-    signals,
     states,
+    surveillance,
     warehouse,
 )
-from pipelines.config import SEEDS, SQL, Home
+from pipelines.config import SEEDS, SQL, Home, warning_budget
 from pipelines.errors import CheckFailed, SourceError, UsageError
+from pipelines.surveillance import clusters, indicators, stories, weeks, wording
 
 MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of filling the machine
+EVIDENCE_KEPT_P = 0.2  # evidence less telling than this is not kept
 SEARCH_PATH = "marts.main,warehouse.core"
 
 
@@ -63,6 +65,8 @@ def build(
     folder = reference.as_of(home, as_of) if as_of else home.reference
     as_of = min(as_of or today, today)
     seconds: dict[str, float] = {}
+    others: list[pl.DataFrame] = []  # evidence besides the weekly counts
+    judged: list[surveillance.Judged] = []
 
     def step(name: str, run: Callable[[], object]) -> None:
         progress(name)
@@ -78,13 +82,15 @@ def build(
         step("时限与质量", lambda: _prepare(connection, folder, as_of))
         step("统计表", lambda: run_marts(connection))
         # A day that is reconstructed is over; a day as it was known is as far as it had come.
-        weeks = _complete_weeks(connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1)))
-        step("预警", lambda: _detect(connection, weeks))
+        complete = _complete_weeks(connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1)))
+        step("空间聚集", lambda: others.append(clusters.evidence(_find_clusters(connection, complete))))
+        step("单位办理", lambda: others.append(_judge_units(connection, complete)))
+        step("预警", lambda: judged.append(_detect(connection, complete, as_of, pl.concat(others))))
         step(
             "个人信息复查",
             lambda: _put(connection, "privacy_scan", privacy_scan.scan_tables(connection), temporary=False),
         )
-        step("概况", lambda: _describe(connection, version, as_of, basis, weeks))
+        step("概况", lambda: _describe(connection, version, as_of, basis, complete, judged[0].rule))
         step("校验", lambda: run_checks(connection))
         meta = dict(connection.execute("select key, value from meta").fetchall())
         connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
@@ -211,67 +217,107 @@ def run_marts(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table marts.{name} as {path.read_text(encoding='utf-8')}")
 
 
-def _detect(connection: duckdb.DuckDBPyConnection, weeks: pl.DataFrame) -> None:
-    """Weekly verdicts and the signals made of them, up to the last complete week."""
-    all_places = connection.sql("from place").pl()
-    city_code = _city(connection)[0]
-    weekly = connection.sql(
-        "select week_start_on, county_code, town_code, issue_code, sum(n_events)::bigint as n_events "
-        "from weekly_counts group by all"
-    ).pl()
-    holidays = connection.execute(
-        "select min(day_on) from holiday_seed where name = '春节' and is_off_day group by year(day_on)"
+def surveillance_record(
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date
+) -> surveillance.Record:
+    """What early warning looks at, from the marts just built. `complete`: see `weeks.complete_weeks`."""
+    [(n_days,)] = connection.execute("select count(distinct known_on) from known_batch").fetchall()
+    triangle = (
+        connection.sql((SQL / "views" / "reporting_triangle.sql").read_text(encoding="utf-8")).pl()
+        if n_days >= weeks.MIN_DELAY_WEEKS  # fewer say nothing about delays
+        else pl.DataFrame()
     )
-    detection = signals.detect(weekly, weeks, city_code, [day for (day,) in holidays.fetchall()])
-    chosen = signals.select(detection, all_places) if len(detection) else None
-    schema = "week_start_on date, place_level varchar, place_code varchar, issue_code varchar, observed bigint, " \
-             "expected double, upper_bound double, score double, p_value double, status varchar, reason varchar"  # fmt: skip
-    connection.execute(f"create table marts.weekly_detection ({schema})")
-    if len(detection):
-        connection.register("incoming_frame", detection.drop("n_series").to_arrow())
-        connection.execute("insert into marts.weekly_detection select * from incoming_frame")
-        connection.unregister("incoming_frame")
-    _put(connection, "signal", _described_signals(connection, chosen, all_places), temporary=False)
+    return surveillance.Record(
+        weekly=connection.sql("from weekly_counts").pl(),
+        weeks=complete,
+        places=connection.sql("from place").pl(),
+        issues=connection.sql("select issue_code, group_code from issue").pl(),
+        city_code=_city(connection)[0],
+        arrived=weeks.completeness(triangle, complete["week_start_on"].to_list(), as_of),
+    )
 
 
-def _described_signals(connection: duckdb.DuckDBPyConnection, chosen: pl.DataFrame | None, all_places: pl.DataFrame):
+def _detect(
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, others: pl.DataFrame
+) -> surveillance.Judged:
+    """Weekly verdicts, the evidence besides them and the signals made of both, up to the last complete week."""
+    record = surveillance_record(connection, complete, as_of)
+    judged = surveillance.judge(record, others=others, rule=stories.Rule(**warning_budget()))
+    _put(connection, "weekly_detection", judged.detection.select(list(_DETECTION_SCHEMA)), temporary=False)
+    worth_keeping = (pl.col("p_value") < EVIDENCE_KEPT_P) | pl.col("unit_name").is_not_null()
+    _put(connection, "evidence", judged.evidence.filter(worth_keeping), temporary=False)
+    _put(connection, "signal", _described_signals(connection, judged.signals, record), temporary=False)
+    return judged
+
+
+def _judge_units(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.DataFrame:
+    outcome = connection.sql("from weekly_outcome").pl()
+    return indicators.unit_evidence(outcome, complete["week_start_on"].to_list(), city_code=_city(connection)[0])
+
+
+def _find_clusters(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.DataFrame:
+    """Where items of one issue crowd together: the marts `cluster` and `cluster_place`."""
+    mondays = complete["week_start_on"].to_list()
+    studied = mondays[-clusters.CLUSTER_WEEKS - clusters.STUDY_WEEKS :]
+    items = connection.sql(
+        "select date_trunc('week', registered_on)::date as week_start_on, issue_code, county_code, town_code, "
+        "community_code, lon, lat, count(*) as n_events from event where registered_on >= $first group by all",
+        params={"first": studied[0] if studied else date.max},
+    ).pl()
+    found, members = clusters.find(items, connection.sql("from place").pl(), weeks=studied)
+    _put(connection, "cluster", found, temporary=False)
+    _put(connection, "cluster_place", members, temporary=False)
+    return found
+
+
+def _described_signals(
+    connection: duckdb.DuckDBPyConnection, signals: pl.DataFrame, record: surveillance.Record
+) -> pl.DataFrame:
     """The signals with names, sentence, evidence and caveat: the `signal` mart."""
-    if chosen is None or chosen.is_empty():
+    if signals.is_empty():
         return pl.DataFrame(schema=_SIGNAL_SCHEMA)
-    issues = connection.sql("select issue_code, issue_name, group_name, role_name from issue").pl()
-    named = chosen.join(
-        all_places.select(
-            "place_code",
-            "place_name",
-            "county_code",
-            pl.concat_str(
-                pl.when(pl.col("place_level") == "town").then("county_name").otherwise(pl.lit("")), "place_name"
-            ).alias("place_full_name"),
-        ),
-        on="place_code",
-        maintain_order="left",
+    place = connection.sql("from place").pl()
+    town = pl.when(pl.col("place_level") == "town").then("county_name").otherwise(pl.lit(""))
+    full_name = pl.concat_str(town, "place_name").alias("place_full_name")
+    issues = connection.sql(
+        "select issue_code, issue_name, group_name, role_name from issue union all "
+        "select distinct group_code, group_name || '（大类）', group_name, null from issue "
+        "where group_code not in (select issue_code from issue)"
+    ).pl()
+    named = signals.join(
+        place.select("place_code", "place_name", "county_code", full_name), on="place_code", maintain_order="left"
     ).join(issues, on="issue_code", maintain_order="left")
     _put(connection, "chosen_week", named.select("week_start_on", "issue_code").unique())
     items = connection.sql(
-        "select w.week_start_on, e.registered_on, e.county_code, e.town_code, e.community_code, e.issue_code, "
-        "e.source, e.channel from event as e inner join chosen_week as w on w.issue_code = e.issue_code "
+        "select w.week_start_on, e.registered_on, e.county_code, e.town_code, e.community_code, w.issue_code, "
+        "e.source, e.channel from event as e inner join issue as i on i.issue_code = e.issue_code "
+        "inner join chosen_week as w on w.issue_code in (i.issue_code, i.group_code) "
         "and e.registered_on between w.week_start_on and w.week_start_on + 6"
     ).pl()
-    names = dict(all_places.select("place_code", "place_name").iter_rows())
-    consists_of = signals.parts(items, named, names)
+    names = dict(place.select("place_code", "place_name").iter_rows())
     rows = named.to_dicts()
+    consists_of = wording.parts(items, named, names)
+    arrived = weeks.arrived_by_week(record.arrived)
     return named.with_columns(
-        pl.Series("sentence", [signals.sentence(row) for row in rows]),
-        pl.Series("evidence", [signals.as_json(part) for part in consists_of]),
+        pl.col("kinds").list.join(","),
+        pl.Series("sentence", [wording.sentence(row) for row in rows]),
+        pl.Series("evidence", [wording.as_json(part) for part in consists_of]),
         pl.Series(
             "caveat",
-            [signals.caveat(part, row["observed"]) for part, row in zip(consists_of, rows, strict=True)],
+            [
+                wording.caveat(part, row["observed"], arrived.get((row["week_start_on"], row["county_code"]), 1.0))
+                for part, row in zip(consists_of, rows, strict=True)
+            ],
         ),
     ).select(list(_SIGNAL_SCHEMA))
 
 
+_DETECTION_SCHEMA = (
+    "week_start_on", "place_level", "place_code", "issue_code", "observed",
+    "expected", "upper_bound", "score", "p_value", "status", "reason",
+)  # fmt: skip
 _SIGNAL_SCHEMA = {
-    "signal_id": pl.String, "week_start_on": pl.Date, "signal_level": pl.String, "kind": pl.String,
+    "signal_id": pl.String, "week_start_on": pl.Date, "signal_level": pl.String, "kind": pl.String, "kinds": pl.String,
     "place_level": pl.String, "place_code": pl.String, "place_name": pl.String, "county_code": pl.String,
     "issue_code": pl.String, "issue_name": pl.String, "group_name": pl.String, "role_name": pl.String,
     "observed": pl.Int64, "expected": pl.Float64, "upper_bound": pl.Float64, "excess": pl.Float64,
@@ -285,7 +331,7 @@ def _complete_weeks(connection: duckdb.DuckDBPyConnection, today: date) -> pl.Da
     daily = connection.sql(
         "select registered_on, sum(n_events)::bigint as n_events from daily_counts group by all"
     ).pl()
-    return signals.complete_weeks(calendar, daily, today)
+    return weeks.complete_weeks(calendar, daily, today)
 
 
 def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
@@ -294,12 +340,17 @@ def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
 
 def _describe(
-    connection: duckdb.DuckDBPyConnection, version: int, as_of: date, basis: str, weeks: pl.DataFrame
+    connection: duckdb.DuckDBPyConnection,
+    version: int,
+    as_of: date,
+    basis: str,
+    complete: pl.DataFrame,
+    rule: stories.Rule,
 ) -> None:
     first, last, n_events = connection.execute(
         "select min(registered_on), max(registered_on), sum(n_events)::bigint from daily_counts"
     ).fetchall()[0]
-    mondays = weeks["week_start_on"]
+    mondays = complete["week_start_on"]
     judged_from = connection.execute(
         "select min(week_start_on) from weekly_detection where status <> 'not_assessed'"
     ).fetchall()[0][0]
@@ -318,7 +369,7 @@ def _describe(
         "last_full_week": str(mondays.max() or last - timedelta(days=last.weekday())),
         "history_from": str(mondays.min() or ""),
         "judged_from": str(judged_from or ""),
-        "level_rule": signals.level_rule(),
+        "level_rule": stories.level_rule(rule),
     }
     _put(connection, "meta", pl.DataFrame({"key": list(facts), "value": list(facts.values())}), temporary=False)
 

@@ -74,6 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--replay", action="store_true", help="结果只供回看这一天，不替换正在使用的版本（须同时给 --as-of）"
     )
+    one = command(
+        "backtest", _backtest, "回测：过去两年会报什么、误报多少、漏掉多小的事，结果供看板「预警清单 · 回测」查看"
+    )
+    one.add_argument("--from", dest="first", type=_day, help="第一周中的任一天（默认最近 104 周），YYYY-MM-DD")
+    one.add_argument("--to", dest="last", type=_day, help="最后一周中的任一天（默认最近的完整周），YYYY-MM-DD")
+    one.add_argument(
+        "--seed", type=_number, default=0, metavar="种子", help="随机种子，同一种子得到同样的结果（默认 0）"
+    )
     one = command("serve", _serve, "启动看板")
     one.add_argument("--host", default="127.0.0.1")
     one.add_argument("--port", default=os.environ.get("PORT") or "8501", help="端口（默认 PORT，否则 8501）")
@@ -149,6 +157,12 @@ def _day(text: str) -> date:
 def _positive(text: str) -> int:
     if not (text.isdecimal() and 1 <= int(text) <= 86_400):
         raise argparse.ArgumentTypeError(f"应为 1 到 86400 的整数，收到“{text}”")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 2**63):
+        raise argparse.ArgumentTypeError(f"应为不小于 0 的整数，收到“{text}”")
     return int(text)
 
 
@@ -310,6 +324,19 @@ def _build(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
         return result, f"{result['as_of']} 当天的情况已算好，可在看板“截至”处选择这一天回看；正在使用的版本没有变。"
     return result, (
         f"已发布版本 {result['version']}：{int(result['n_events']):,} 件，{result['data_from']} 至 {result['data_through']}。"
+    )
+
+
+def _backtest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines import backtests
+
+    home = config.home(options.home, create=False)
+    result = backtests.run(home, first=options.first, last=options.last, seed=options.seed, progress=say)
+    return result, (
+        f"{result['first_week']} 至 {result['last_week']} 共 {result['n_weeks']} 周：平均每周报 "
+        f"{result['record']['events_per_week']:.2f} 条，规则声明其中偶然 {result['rule']['false_per_week']:.2f} 条，"
+        f"没有异常的城市里实测 {result['false']['per_week']:.2f} 条；环比规则每周报 "
+        f"{result['old_rule']['alarms_per_week']:.0f} 条。已写入 {home.marts / backtests.FILE}。"
     )
 
 

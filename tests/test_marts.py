@@ -129,6 +129,56 @@ def test_weekly_counts_equal_a_dull_count(varied):
     assert {row[:-1]: row[-1] for row in got} == expected
 
 
+def dull_due(event: dict) -> datetime | None:
+    """Hotline items are due within five workdays; none of these weeks has a holiday."""
+    if event["source"] != "hotline":
+        return None
+    day, left = event["registered_at"].date(), 5
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5
+    return datetime(day.year, day.month, day.day, 23, 59, 59)
+
+
+def test_weekly_outcome_equals_a_dull_count(varied):
+    """Each item in the week of its registration, of its deadline, of its closing; none after the as-of day."""
+    home, events = varied
+    end = datetime(2026, 11, 17)
+    expected: dict[tuple, Counter] = defaultdict(Counter)
+
+    def in_week(event: dict, at: datetime) -> Counter:
+        week = at.date() - timedelta(days=at.weekday())
+        return expected[(week, *dull_place(event)[:2], event["unit_name"], dull_issue(event))]
+
+    for event in events:
+        if event["registered_at"] >= end:
+            continue
+        registered = in_week(event, event["registered_at"])
+        registered["n_events"] += 1
+        registered["n_repeat"] += bool(event["is_repeat"])
+        registered["n_repeat_known"] += event["is_repeat"] is not None
+        closed = event["closed_at"] is not None and event["closed_at"] < end
+        if due_at := event["due_at"] or dull_due(event):
+            due = in_week(event, due_at)
+            due["n_due"] += 1
+            due["n_overdue"] += event["closed_at"] > due_at if closed else due_at < end
+        if event["satisfaction"]:
+            rated = in_week(event, event["closed_at"] if closed else event["registered_at"])
+            rated["n_rated"] += 1
+            rated["n_dissatisfied"] += event["satisfaction"] == "dissatisfied"
+        if closed:
+            in_week(event, event["closed_at"])
+    columns = ["n_events", "n_repeat", "n_repeat_known", "n_due", "n_overdue", "n_rated", "n_dissatisfied"]
+    grain = "week_start_on, county_code, town_code, unit_name, issue_code"
+    got = {
+        tuple(row[:5]): dict(zip(columns, row[5:], strict=True))
+        for row in rows(home, f"select {grain}, {','.join(columns)} from weekly_outcome")
+    }
+    assert got == {key: {name: counts[name] for name in columns} for key, counts in expected.items()}
+    known = rows(home, "select count(n_return_known), count(n_returned) from weekly_outcome")
+    assert known == [(0, 0)]  # no file tells: unknown, not 0
+
+
 def test_a_slip_stays_unlocated_and_is_listed(varied):
     home, _ = varied
     listed = rows(home, "select name_reported, outcome, n_events from unresolved_name where name_kind = 'place'")
@@ -191,7 +241,9 @@ def test_a_failed_check_keeps_the_old_version(varied, monkeypatch, tmp_path):
             (broken / folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     (broken / "fields.csv").write_text((build.SQL / "fields.csv").read_text(encoding="utf-8"), encoding="utf-8")
     counts = broken / "marts" / "weekly_counts.sql"
-    counts.write_text(counts.read_text(encoding="utf-8").replace("count(*)", "count(*) + 1"), encoding="utf-8")
+    counts.write_text(
+        counts.read_text(encoding="utf-8").replace("count(*) as n_events", "count(*) + 1 as n_events"), encoding="utf-8"
+    )
     monkeypatch.setattr(build, "SQL", broken)
     with pytest.raises(CheckFailed, match="events_kept"):
         build.build(home, today=TODAY)

@@ -32,7 +32,7 @@ def test_flat_series_expects_its_level_and_a_spike_alarms():
 @pytest.mark.parametrize(("mean", "dispersion"), [(0.5, 1.5), (3, 2), (40, 4)])
 def test_quiet_series_alarm_as_often_as_stated(mean, dispersion):
     counts = simulate(600, 416, mean=mean, dispersion=dispersion)
-    p = detect(counts, evaluate=26).p_value
+    p = detect(counts, evaluate=26, bounds_from=np.inf).p_value
     for alpha, least in ((0.05, 0.6), (0.01, 0.6), (0.001, 0.2)):
         # Weeks of one series share its estimates: allow half as much again, and the spread of a fifth of the weeks.
         assert (p <= alpha).sum() <= stats.binom.ppf(0.999, p.size // 5, 1.4 * alpha) * 5
@@ -46,7 +46,7 @@ def test_plugging_in_the_estimates_would_alarm_too_often():
     size, probability = _size_and_probability(base.mean(axis=1), base.var(axis=1, ddof=1))
     plugged = (stats.nbinom.sf(judged - 1, size[:, None], probability[:, None]) <= 1e-3).mean()
     assert plugged > 2.5e-3
-    assert (detect(counts, evaluate=4).p_value <= 1e-3).mean() < plugged / 1.5
+    assert (detect(counts, evaluate=4, bounds_from=np.inf).p_value <= 1e-3).mean() < plugged / 1.5
 
 
 def _size_and_probability(mean, variance):
@@ -247,6 +247,30 @@ def test_bound_is_the_largest_count_without_alarm():
         assert set(found.status[reachable, 0]) == {wanted}
 
 
+def test_bounds_where_wanted_are_the_same_bounds():
+    whole = {**mixed(), "evaluate": 30}
+    every, some = detect(**whole), detect(**whole, bounds_from=0.5)
+    assert np.array_equal(every.p_value, some.p_value, equal_nan=True)
+    assert np.array_equal(every.status, some.status)
+    left_out = np.isnan(some.upper_bound) & (every.status != "not_assessed")
+    assert left_out.any() and (every.observed[left_out] == 0).all() and (every.expected[left_out] < 0.5).all()
+    assert not left_out[(every.status == "alarm").any(axis=1)].any()
+    assert np.array_equal(some.upper_bound[~left_out], every.upper_bound[~left_out], equal_nan=True)
+
+
+def test_mid_p_of_no_case_equals_the_sum():
+    mean, spread = np.array([0.01, 0.3, 4.0, 50.0]), np.array([1.0, 1.4, 3.0, 2.0])
+    size = mean / np.maximum(spread - 1, 1e-12)
+    no_case = np.where(spread == 1, np.exp(-mean), stats.nbinom.pmf(0, size, 1 / spread))
+    score = predictive._score(np.zeros(4), mean, spread, np.zeros(4))
+    assert stats.norm.sf(score) == pytest.approx(1 - no_case / 2, rel=1e-9)
+    mid = predictive._share_mid_p(
+        np.array([0.0, 3.0]), np.array([9.0, 9.0]), np.array([2.0, 2.0]), np.array([7.0, 7.0])
+    )
+    law = stats.betabinom(9, 2, 7)
+    assert mid == pytest.approx([1 - law.pmf(0) / 2, law.sf(3) + law.pmf(3) / 2], rel=1e-9)
+
+
 def test_alarm_means_p_at_most_alpha():
     whole = mixed()
     for alpha in (0.05, 0.01, 0.001):
@@ -255,9 +279,15 @@ def test_alarm_means_p_at_most_alpha():
         assert np.array_equal(found.status[known] == "alarm", found.p_value[known] <= alpha)
 
 
-def test_a_festival_in_the_regression_explains_its_weeks():
+def moving_festival(n_weeks: int) -> np.ndarray:
+    """One week a year, a few weeks earlier or later every time."""
+    at = 52 * np.arange(1, n_weeks // 52 + 1) + np.array([-1, -4, 2, -6, 0, -3, 3, -1])[: n_weeks // 52]
+    return np.isin(np.arange(n_weeks), at).astype(float)
+
+
+def test_a_moving_festival_in_the_regression_explains_its_weeks():
     rng = np.random.default_rng(12)
-    festival = (np.arange(416) % 52 == 51).astype(float)
+    festival = moving_festival(416)
     counts = rng.poisson(10 * np.exp(1.0 * festival), (40, 416)).astype(float)
     assert festival[-1] == 1
     without = detect(counts, evaluate=1, year_weeks=52)
@@ -265,15 +295,122 @@ def test_a_festival_in_the_regression_explains_its_weeks():
     assert (without.status == "alarm").mean() > 0.5 > 0.1 > (with_it.status == "alarm").mean()
 
 
+def test_children_follow_a_festival_they_are_too_small_to_know():
+    rng = np.random.default_rng(13)
+    festival = moving_festival(416)
+    counts = rng.poisson(0.5 * np.exp(1.6 * festival), (80, 416)).astype(float)
+    found = detect(counts, parent=counts.sum(axis=0)[None], covariates=festival[:, None], evaluate=1)
+    assert (found.method == "own").all()
+    assert found.expected.mean() == pytest.approx(0.5 * np.exp(1.6), rel=0.25)
+    assert detect(counts, covariates=festival[:, None], evaluate=1).expected.mean() < found.expected.mean()
+
+
+def heating(n_weeks: int, seed: int) -> np.ndarray:
+    """Counts of 60 areas: next to nothing, then, from one week to the next and every year on the same date, forty times that."""
+    rng = np.random.default_rng(seed)
+    mean = np.where(np.mod(np.arange(n_weeks), predictive.YEAR_WEEKS) >= 44, 8.0, 0.2)
+    return rng.poisson(mean, (60, n_weeks)).astype(float)
+
+
+@pytest.mark.parametrize("years", [2, 3, 4])
+def test_a_season_that_starts_within_a_week_keeps_quiet(years):
+    onset = int(np.ceil(44 + years * predictive.YEAR_WEEKS))
+    counts = heating(onset + 3, seed=years)
+    city = counts.sum(axis=0)[None]
+    found = detect(counts, parent=city, evaluate=3)
+    assert found.expected.mean() == pytest.approx(8, rel=0.3)
+    assert (found.status == "alarm").mean() < 0.04
+    whole = detect(city, evaluate=3)
+    assert whole.expected.mean() == pytest.approx(480, rel=0.2) and (whole.status == "normal").all()
+    counts[:30, -1] += 20  # and what is more than the season is seen
+    assert (detect(counts, parent=city, evaluate=1).status[:30] == "alarm").mean() > 0.9
+
+
+def test_what_does_not_recur_is_no_season():
+    """Series with a smooth season keep its curve, and so do those with one outbreak a year at another time each year."""
+    counts = simulate(300, 364, mean=6, dispersion=3)
+    weeks = np.arange(364)
+    for start in (20, 100, 140, 200, 250, 330):
+        counts[150:, start] += 25
+    x, blocks = _smooth_design(weeks)
+    _, profile = predictive._fit_sharp(counts.T, x, np.ones((364, 1)), blocks, weeks, predictive.YEAR_WEEKS)
+    assert (profile.height != 0).any(axis=0).mean() < 0.01
+    counts[:, np.mod(weeks, predictive.YEAR_WEEKS).astype(int) == 10] += 25
+    _, profile = predictive._fit_sharp(counts.T, x, np.ones((364, 1)), blocks, weeks, predictive.YEAR_WEEKS)
+    assert (profile.height[10] > 1).mean() > 0.95 and np.abs(
+        np.delete(profile.height, [8, 9, 10, 11, 12], 0)
+    ).mean() < 0.05
+
+
+def _smooth_design(weeks):
+    angle = 2 * np.pi * weeks / predictive.YEAR_WEEKS
+    return np.array([np.ones(len(weeks)), np.cos(angle), np.sin(angle)]), [[1, 2]]
+
+
+# ---- how much of a week is there ---------------------------------------------------------------------------------
+
+
+def test_activity_by_series_equals_activity_by_week_when_it_is_the_same():
+    whole = mixed()
+    variance = np.linspace(0, 0.01, 300)
+    by_week = detect(**whole, activity_variance=variance, evaluate=20)
+    whole["activity"] = np.tile(whole["activity"], (18, 1))
+    by_series = detect(**whole, activity_variance=np.tile(variance, (18, 1)), evaluate=20)
+    assert by_series.p_value == pytest.approx(by_week.p_value, rel=1e-9, nan_ok=True)
+    assert np.array_equal(by_series.upper_bound, by_week.upper_bound, equal_nan=True)
+
+
+def test_a_week_of_which_little_is_there_expects_less():
+    counts = np.full((2, 300), 50.0)
+    counts[:, -1] = 40
+    activity = np.ones((2, 300))
+    activity[1, -1] = 0.5
+    found = detect(counts, activity=activity, evaluate=1)
+    assert found.expected[:, 0] == pytest.approx([50, 25], rel=0.01)
+    assert found.p_value[0, 0] > 0.5 and found.p_value[1, 0] < 0.05
+    with_parent = detect(counts[:, -40:], parent=np.full((1, 40), 500.0), activity=activity[:, -40:], evaluate=1)
+    assert list(with_parent.method[:, 0]) == ["share", "share"]
+    assert with_parent.expected[1, 0] < 0.7 * with_parent.expected[0, 0]  # the parent lacks a quarter, this series half
+
+
+@pytest.mark.parametrize("history", [40, 120, 300])
+def test_an_uncertain_activity_raises_p(history):
+    counts = simulate(40, 300, mean=60, dispersion=1.5)
+    city = counts.sum(axis=0)[None]
+    counts[:, -1] = 100
+    known = {"parent": city, "known_from": np.full(40, 300 - history), "evaluate": 1}
+    sure = detect(counts, **known)
+    unsure = detect(counts, **known, activity_variance=np.where(np.arange(300) == 299, 0.03, 0))
+    assert (unsure.p_value > sure.p_value).all() and (unsure.upper_bound > sure.upper_bound).all()
+    assert np.array_equal(unsure.expected, sure.expected) and np.array_equal(unsure.phi, sure.phi)
+
+
+def test_phi_is_the_dispersion_of_the_series():
+    found = detect(simulate(100, 416, mean=20, dispersion=3), groups=np.arange(100), evaluate=1)
+    assert np.median(found.phi) == pytest.approx(3, rel=0.1)
+
+
+def test_activity_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="activity：应有 80 个"):
+        detect(np.ones((2, 80)), activity=np.ones((3, 80)))
+    with pytest.raises(ValueError, match="parent_activity"):
+        detect(np.ones((2, 80)), parent=np.ones((1, 80)), parent_activity=np.ones((2, 80)))
+
+
 # ---- the tables --------------------------------------------------------------------------------------------------
 
 
-def test_null_tail_is_that_of_plain_simulation():
+@pytest.mark.parametrize("spread_sd", [0.0, 0.2])
+def test_null_tail_is_that_of_plain_simulation(spread_sd):
+    """Scores that are normal one by one, of four weeks that share mean and scale, which nobody knows."""
     rng = np.random.default_rng(21)
-    n, common, skewness = 200_000, 0.15, 0.8
+    n, common, skewness = 200_000, 0.15 if spread_sd == 0 else 0.0, 0.8
     z = np.sqrt(1 - common) * rng.standard_normal((4, n)) + np.sqrt(common) * rng.standard_normal(n)
-    ratio = predictive._log_ratio(predictive._terms(z, np.full(n, common), np.full(n, skewness))[0])
-    p = predictive._p_value(ratio, np.full(n, common), np.full(n, skewness))
+    z = z * np.exp(spread_sd / 2 * rng.standard_normal(n))
+    grid, scale = np.linspace(-9, 9, 2000), np.exp(spread_sd / 2 * predictive.NODES[:, None])
+    z = np.interp(z, grid, -stats.norm.ppf(predictive.NODE_WEIGHTS @ stats.norm.sf(grid / scale)))
+    state = [np.full(n, value) for value in (common, skewness)]
+    p = predictive._p_value(predictive._log_ratio(predictive._terms(z, *state)[0]), *state, np.full(n, spread_sd))
     for alpha in (0.05, 0.01, 0.001):
         assert (p <= alpha).mean() == pytest.approx(alpha, rel=0.05 if alpha > 0.005 else 0.25)
 

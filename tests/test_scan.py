@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.detectors.scan import scan
+from pipelines.detectors.scan import circles, scan
 
 REFERENCE = Path(os.environ.get("YANPAN_SHARED") or Path(__file__).resolve().parents[2] / "shared") / "detect" / "scan"
 
@@ -95,6 +95,96 @@ def test_degrees_are_measured_along_the_sphere():
     assert len(near["places"][0]) in (1, 2)
     assert near["radius"].max() == pytest.approx(55.5, abs=0.3) or len(near["places"][0]) == 1
     assert far["radius"].max() == 0
+
+
+def planted(seed: int = 0, extra: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    counts, positions = city(seed)
+    counts[np.hypot(*(positions - positions[0]).T) <= 2, -2:] += extra
+    return counts, positions
+
+
+def test_stopping_early_gives_the_same_p_within_chance_and_takes_fewer_replications():
+    """Besag & Clifford: p is h by the number of replications it took; so large a one needs few of them."""
+    for seed in range(12):
+        counts, positions = city(seed)
+        same = {"max_radius": 3, "max_periods": 4, "seed": seed, "max_clusters": 1}
+        full = scan(counts, positions, **same, replications=999)["p_value"][0]
+        stopped = scan(counts, positions, **same, replications=999, stop_after=10)["p_value"][0]
+        n = 10 / stopped  # replications it took
+        assert stopped >= 10 / 999 or full < 0.03
+        assert (
+            n == pytest.approx(round(n))
+            and abs(stopped - full) <= 4 * np.sqrt(full * (1 - full) * (1 / n + 1e-3)) + 0.01
+        )
+
+
+def test_the_gumbel_tail_agrees_with_replications_where_both_can_tell():
+    told, ranked = [], []
+    for seed in range(30):
+        counts, positions = city(seed, n_periods=40)
+        row = scan(counts, positions, max_radius=3, max_periods=4, replications=199, seed=seed).row(0, named=True)
+        told.append(row["p_gumbel"])
+        ranked.append(row["p_value"])
+    assert np.abs(np.array(told) - ranked).max() < 0.12 and np.abs(np.array(told) - ranked).mean() < 0.04
+    counts, positions = planted(extra=20)
+    beyond = scan(counts, positions, max_radius=3, max_periods=4, replications=999, stop_after=10).row(0, named=True)
+    assert beyond["p_gumbel"] < 1e-9 and beyond["p_value"] <= 1 / 200
+
+
+def test_where_chance_finds_mostly_nothing_no_tail_is_fitted():
+    counts = np.zeros((40, 20), dtype=int)
+    counts[np.arange(40), np.arange(40) % 17], counts[:2, -1] = 1, 2
+    positions = np.column_stack([10.0 * np.arange(40), np.zeros(40)])
+    positions[1] = (0.1, 0)
+    found = scan(counts, positions, max_radius=1, max_periods=1, replications=99)
+    assert found["observed"][0] == 4 and found["p_gumbel"][0] is None and found["p_value"][0] <= 0.05
+
+
+def test_empty_places_change_nothing_but_the_number_of_circles():
+    counts, positions = planted()
+    counts[5:12] = 0
+    same = {"max_radius": 3, "max_periods": 4, "replications": 199}
+    with_all = scan(counts, positions, **same).row(0, named=True)
+    without = scan(counts, positions, **same, skip_empty_places=True).row(0, named=True)
+    alone = scan(np.delete(counts, range(5, 12), 0), np.delete(positions, range(5, 12), 0), **same).row(0, named=True)
+    assert without["statistic"] == pytest.approx(with_all["statistic"]) == pytest.approx(alone["statistic"])
+    assert not set(without["places"]) & set(range(5, 12))
+    assert set(without["places"]) == set(with_all["places"]) - set(range(5, 12))
+    assert len(alone["places"]) == len(without["places"]) and alone["p_value"] == without["p_value"]
+
+
+def test_circles_worked_out_before_and_a_largest_p_give_the_same_clusters():
+    counts, positions = planted()
+    same = {"max_radius": 3, "max_periods": 4, "replications": 199}
+    found = scan(counts, positions, **same)
+    assert found.equals(scan(counts, positions, **same, around=circles(positions, 3)))
+    few = scan(counts, positions, **same, max_p=0.3)
+    assert 0 < len(few) < len(found) and few.equals(found.filter(found["p_value"] <= 0.3))
+    assert scan(*city(1), **same, max_p=0.001).is_empty()
+
+
+def test_at_most_so_many_places_are_in_a_circle():
+    counts, positions = planted()
+    few = circles(positions, 9, max_places=4)
+    assert np.bincount(few.center).tolist() == [4] * len(counts)
+    for center in range(len(counts)):
+        nearest = np.argsort(np.hypot(*(positions - positions[center]).T))[:4]
+        assert few.place[few.center == center].tolist() == nearest.tolist()
+    found = scan(counts, positions, max_radius=9, max_periods=4, replications=19, around=few)
+    assert max(len(places) for places in found["places"]) <= 4
+
+
+def test_bundled_cases_are_allowed_for():
+    """Cases in threes look like clusters unless the dispersion is said; the statistic itself stays."""
+    naive, allowed = [], []
+    for seed in range(30):
+        counts, positions = city(seed)
+        same = {"max_radius": 3, "max_periods": 4, "replications": 99, "seed": seed, "max_clusters": 1}
+        plain, adjusted = scan(3 * counts, positions, **same), scan(3 * counts, positions, **same, dispersion=3.0)
+        assert plain["statistic"][0] == adjusted["statistic"][0]
+        naive.append(plain["p_value"][0] <= 0.05)
+        allowed.append(adjusted["p_value"][0] <= 0.05)
+    assert np.mean(naive) > 0.5 and np.mean(allowed) <= 0.2
 
 
 def test_nothing_recent_is_nothing_found():

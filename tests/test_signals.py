@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 from builders import add_reference, load, weekly
 
-from pipelines import build, publish, signals
+from pipelines import build, publish
 from pipelines.config import home as open_home
+from pipelines.errors import UsageError
+from pipelines.surveillance import stories, wording
 
 TODAY = date(2026, 11, 16)
 
@@ -64,7 +66,7 @@ def test_the_sentence_carries_the_figures(empty_home):
 
 def test_bulk_recording_is_pointed_out():
     rows = {"days": [{"name": "2026-11-10", "n_events": 9}, {"name": "2026-11-11", "n_events": 1}], "unlocated": 4}
-    assert signals.caveat(rows, 10) == "90% 集中在 11月10日一天登记，可能是集中补录；40% 没有写明社区村"
+    assert wording.caveat(rows, 10) == "90% 集中在 11月10日一天登记，可能是集中补录；40% 没有写明社区村"
 
 
 @pytest.mark.parametrize(
@@ -72,61 +74,12 @@ def test_bulk_recording_is_pointed_out():
     [(3.2, "一年约 3 次"), (0.5, "约 2 年一次"), (0.02, "约 50 年一次"), (1e-9, "百年不足一次"), (0, "百年不足一次")],
 )
 def test_chance_in_words(chance, words):
-    assert signals.chance_words(chance) == words
+    assert wording.chance_words(chance) == words
 
 
 def test_red_needs_size_as_well_as_rarity():
     rare_small, rare_large = {"chance_per_year": 1e-6, "excess": 8}, {"chance_per_year": 1e-6, "excess": 30}
-    assert [signals._level(signal) for signal in (rare_small, rare_large)] == ["orange", "red"]
-
-
-def test_activity_counts_days_off_by_what_they_bring():
-    days = pl.date_range(date(2026, 11, 2), date(2026, 11, 15), eager=True).alias("day_on").to_frame()
-    calendar = days.with_columns(
-        pl.col("day_on").dt.truncate("1w").alias("week_start_on"),
-        (pl.col("day_on").dt.weekday() <= 5).alias("is_workday"),
-    ).with_columns(pl.col("is_workday") & (pl.col("day_on") != date(2026, 11, 11)))
-    daily = calendar.select(
-        pl.col("day_on").alias("registered_on"), pl.when("is_workday").then(100).otherwise(20).alias("n_events")
-    )
-    assert signals.activity(calendar, daily)["activity"].to_list() == pytest.approx([1.0, 4.6 / 5.4])
-
-
-def days_with(items: dict[date, int], first: date, last: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    calendar = pl.date_range(first, last, eager=True).alias("day_on").to_frame().with_columns(
-        pl.col("day_on").dt.truncate("1w").alias("week_start_on"), (pl.col("day_on").dt.weekday() <= 5).alias("is_workday")
-    )  # fmt: skip
-    daily = pl.DataFrame({"registered_on": list(items), "n_events": list(items.values())})
-    return calendar, daily
-
-
-def test_a_week_is_complete_when_the_data_reach_its_end():
-    monday, sunday = date(2026, 11, 9), date(2026, 11, 15)
-    every_day = {date(2026, 11, 2 + day): 5 for day in range(14)}
-    calendar, daily = days_with(every_day, date(2026, 11, 2), sunday)
-    last = signals.complete_weeks(calendar, daily, TODAY)["week_start_on"].max()
-    assert last == monday
-    to_saturday = daily.filter(pl.col("registered_on") < sunday)
-    assert signals.complete_weeks(calendar, to_saturday, TODAY)["week_start_on"].max() == date(2026, 11, 2)
-    assert signals.complete_weeks(calendar, daily, sunday)["week_start_on"].max() == date(2026, 11, 2)
-
-
-def test_an_office_closed_at_weekends_is_complete_on_friday():
-    working = {date(2026, 11, day): 9 for day in (2, 3, 4, 5, 6, 9, 10, 11, 12, 13)}
-    calendar, daily = days_with(working, date(2026, 11, 2), date(2026, 11, 15))
-    assert signals.complete_weeks(calendar, daily, TODAY)["week_start_on"].to_list() == [
-        date(2026, 11, 2),
-        date(2026, 11, 9),
-    ]
-
-
-def test_history_starts_after_a_long_gap():
-    """Years without files are not years without complaints."""
-    early = {date(2026, 1, 5): 50, date(2026, 1, 12): 50}
-    late = {date(2026, 10, 5 + day): 5 for day in range(21)}
-    calendar, daily = days_with(early | late, date(2026, 1, 5), date(2026, 10, 25))
-    weeks = signals.complete_weeks(calendar, daily, TODAY)["week_start_on"].to_list()
-    assert weeks == [date(2026, 10, 5), date(2026, 10, 12), date(2026, 10, 19)]
+    assert [stories.level(signal) for signal in (rare_small, rare_large)] == ["orange", "red"]
 
 
 def test_old_data_of_another_place_leave_this_week_alone(empty_home, tmp_path):
@@ -160,3 +113,16 @@ def test_without_reference_data_the_whole_city_still_warns(empty_home):
     for week in found.partition_by("week_start_on"):
         assert week["rank"].to_list() == list(range(1, len(week) + 1))
     assert not found.filter(pl.col("week_start_on") == date(2026, 11, 9)).is_empty()
+
+
+def test_the_office_sets_its_budget(empty_home, monkeypatch):
+    frames = [
+        weekly([10] * 60 + [50]),
+        weekly([10] * 60 + [45], county_name="临川县", town_name="石桥镇", community_name=None),
+    ]
+    monkeypatch.setenv("YANPAN_BUDGET", "1")
+    found = signals_of(empty_home, *frames)
+    assert found.group_by("week_start_on").len()["len"].max() == 1
+    monkeypatch.setenv("YANPAN_BUDGET", "多")
+    with pytest.raises(UsageError, match="YANPAN_BUDGET"):
+        build.build(empty_home, today=TODAY)

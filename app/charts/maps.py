@@ -24,12 +24,16 @@ import shapely
 
 from app.charts import style
 from app.charts.breaks import NO_DATA, Classes
-from app.palette import INK, MUTED, NO_VALUE, PAPER
+from app.palette import INK, MUTED, NO_VALUE, PAPER, WARNING
 
 METRES_PER_DEGREE = 111_320
 DECK_FONT = "Yanpan Sans SC, Noto Sans SC, Source Han Sans SC, Microsoft YaHei, sans-serif"
 LABEL_SIZE = 13
 HEAD_EM = 10.5
+RING_WIDTH = 2.5
+MIN_RING_PIXELS = 7
+MIN_RING_KM = 0.5
+"""A single place has no extent; its ring must still be seen."""
 DECK_BYTES = 140_000
 LOCATOR_BYTES = 60_000
 """A drawn map is a few hundred pixels wide; finer borders only cost time."""
@@ -53,6 +57,19 @@ class View:
     longitude: float
     latitude: float
     zoom: float
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A ring on the map with a word beside it."""
+
+    lon: float
+    lat: float
+    radius_km: float
+    label: str
+    """On the map: 聚集1."""
+    text: str
+    """Under the pointer."""
 
 
 class FastDeck:
@@ -180,6 +197,7 @@ def locator_map(
     classes: Classes,
     selected: str | None = None,
     max_labels: int = 30,
+    circles: Sequence[Circle] = (),
     height: int = 460,
 ) -> go.Figure:
     """Where is it high? A choropleth drawn as plain polygons: no tiles, vector in exports.
@@ -187,7 +205,7 @@ def locator_map(
     measure_label: what the legend is headed with, unit included (「近四周件数（件）」). selected: a place_code with
     a heavier outline. Labels are given to the places with the largest values first and left out where they
     would overlap. Legend and north arrow stand at the left of the map, the scale bar in its south-west corner.
-    Without a title no room is left above the map.
+    Without a title no room is left above the map. circles: rings of true size, numbered.
     """
     rows = _drawable(places, geometry)
     if not rows:
@@ -217,6 +235,7 @@ def locator_map(
     if selected in shapes:
         _add_polygons(figure, [shapes[selected]], "rgba(0,0,0,0)", outline=INK, width=2.4)
     _add_hover_points(figure, rows, measure_label)
+    _add_circles(figure, circles, squeeze)
     per_degree = min((height - top - 22) / (north - south), 560 / ((east - west) * squeeze))
     _add_map_labels(figure, rows, max_labels, per_degree * squeeze, per_degree)
     _add_legend(figure, entries, head)
@@ -248,6 +267,20 @@ def _add_polygons(
             line={"color": outline, "width": width},
             hoverinfo="skip",
         )
+
+
+def _add_circles(figure: go.Figure, circles: Sequence[Circle], squeeze: float) -> None:
+    around = np.linspace(0, 2 * math.pi, 49)
+    for circle in circles:
+        radius = max(circle.radius_km, MIN_RING_KM) * 1000 / METRES_PER_DEGREE
+        figure.add_scatter(
+            x=circle.lon + radius / squeeze * np.cos(around),
+            y=circle.lat + radius * np.sin(around),
+            mode="lines",
+            line={"color": WARNING, "width": RING_WIDTH},
+            hoverinfo="skip",
+        )
+        style.say(figure, circle.label, x=circle.lon, y=circle.lat + radius, yshift=2, yanchor="bottom", colour=WARNING)
 
 
 def _add_hover_points(figure: go.Figure, rows: Sequence[Mapping[str, Any]], measure_label: str) -> None:
@@ -352,6 +385,7 @@ def hotspot_deck(
     outline: Mapping[str, str] | None = None,
     selected: str | None = None,
     labels: bool = True,
+    circles: Sequence[Circle] = (),
     max_bytes: int | None = None,
 ) -> FastDeck:
     """Where is it high, clickable? For st.pydeck_chart(deck, on_select="rerun", selection_mode="single-object").
@@ -360,7 +394,7 @@ def hotspot_deck(
     selection carries the whole feature, so read `selection["objects"]["places"][0]["properties"]["id"]` and drop
     the rest. outline: boundaries of the parent level, drawn as heavier lines. view: default fit_view of the
     geometry for 760 × 560 pixels; pass fit_view(…, width, height) for another size. labels: names that do not
-    overlap at that view, largest value first. No base map and no request leaves the page. max_bytes: shapes are
+    overlap at that view, largest value first. circles: layer "circles", of true size, numbered. No base map and no request leaves the page. max_bytes: shapes are
     simplified (shared borders stay shared) until the JSON fits; default DECK_BYTES.
     """
     rows = _drawable(places, geometry)
@@ -378,6 +412,8 @@ def hotspot_deck(
     view = view or (fit_view(texts) if texts else View(105, 35, 3))
     if labels:
         layers.append(_label_layer(rows, view))
+    if circles:
+        layers += _circle_layers(circles)
     look = f'{{"longitude":{view.longitude},"latitude":{view.latitude},"zoom":{view.zoom},"pitch":0,"bearing":0}}'
     text = (
         f'{{"initialViewState":{look},"mapStyle":"__MAP_STYLE__",'
@@ -443,6 +479,51 @@ def _label_layer(rows: Sequence[Mapping[str, Any]], view: View) -> str:
         "backgroundPadding": [3, 1],
     }
     return orjson.dumps(layer).decode()
+
+
+def _circle_layers(circles: Sequence[Circle]) -> list[str]:
+    """Rings that can be pointed at while the place inside can still be clicked, and their labels."""
+    data = [
+        {
+            "p": [circle.lon, circle.lat],
+            "r": circle.radius_km * 1000,
+            "t": _literal(circle.label),
+            "name": _literal(circle.label),
+            "value": _literal(circle.text),
+        }
+        for circle in circles
+    ]
+    rings = {
+        "@@type": "ScatterplotLayer",
+        "id": "circles",
+        "pickable": True,
+        "filled": False,
+        "stroked": True,
+        "data": data,
+        "getPosition": "@@=p",
+        "getRadius": "@@=r",
+        "radiusMinPixels": MIN_RING_PIXELS,
+        "getLineColor": _rgb(WARNING),
+        "lineWidthUnits": "pixels",
+        "getLineWidth": RING_WIDTH,
+    }
+    words = {
+        "@@type": "TextLayer",
+        "id": "circle_labels",
+        "pickable": False,
+        "data": data,
+        "getPosition": "@@=p",
+        "getText": "@@=t",
+        "getSize": LABEL_SIZE,
+        "getColor": _rgb(PAPER),
+        "getPixelOffset": [0, -MIN_RING_PIXELS - LABEL_SIZE],
+        "fontFamily": DECK_FONT,
+        "characterSet": "auto",
+        "background": True,
+        "getBackgroundColor": _rgb(WARNING),
+        "backgroundPadding": [4, 1],
+    }
+    return [orjson.dumps(rings).decode(), orjson.dumps(words).decode()]
 
 
 def _tooltip(measure_label: str) -> dict[str, Any]:

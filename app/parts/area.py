@@ -1,6 +1,6 @@
 """Looking at a place and into it: breadcrumb, measures, map, table. Small counts are hidden (app.disclosure)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import disclosure, filters, marts, page, wording
 from app.charts.breaks import NO_DATA, Classes, change_classes, sequential_classes
-from app.charts.maps import class_legend, fit_view, hotspot_deck, locator_map
+from app.charts.maps import Circle, class_legend, fit_view, hotspot_deck, locator_map
 from app.charts.series import trend
 from app.palette import SEQUENTIAL
 from app.parts.course import safe_course
@@ -304,8 +304,9 @@ def draw(
     place: dict,
     title: str,
     notes: list[str],
+    circles: Sequence[Circle] = (),
 ) -> None:
-    """The map of the places that have a boundary."""
+    """The map of the places that have a boundary, and the rings of clusters."""
     shown = frame.filter(pl.col("place_code").is_in(list(geometry)))
     classes, label = classes_of(shown, measure), MEASURE_LABELS[measure]
     outline = boundaries("county", place) if place["place_level"] == "city" and level != "county" else None
@@ -318,6 +319,7 @@ def draw(
         view=fit_view(list(geometry.values()), MAP_WIDTH, MAP_HEIGHT),
         outline=outline,
         labels=len(shown) <= MAX_LABELLED,
+        circles=circles,
     )
     st.pydeck_chart(
         deck,  # a deck, as far as this needs one: to_json and a tooltip
@@ -328,7 +330,7 @@ def draw(
         alt=title,
     )
     st.html(class_legend(classes, measure_label=label))
-    picture = partial(locator_map, shown, geometry, title=title, measure_label=label, classes=classes)
+    picture = partial(locator_map, shown, geometry, title=title, measure_label=label, classes=classes, circles=circles)
     foot(frame, title, notes, picture)
 
 

@@ -193,7 +193,11 @@ def parts_picture(frame: pl.DataFrame, k: int, title: str) -> go.Figure:
 
 def items(scope: dict) -> None:
     """The redacted items, newest first, a page at a time; to read, not to take away. `scope`: issue None = all."""
-    total = marts.query("item_count", **scope).item()
+    listed_items("items", scope, marts.query("item_count", **scope).item())
+
+
+def listed_items(query: str, scope: dict, total: int) -> None:
+    """The `total` items that the named question answers with, as `items`."""
     page.section(
         "具体事项",
         f"{total:,} 件，新的在前。已脱敏；检举控告、涉法涉诉和保密件只计数，不逐件列出。只供查看，不导出正文。",
@@ -205,6 +209,6 @@ def items(scope: dict) -> None:
         st.session_state["page"] = 1
     st.session_state["_items_scope"] = scope
     number = st.pagination(max(1, math.ceil(total / PAGE_ROWS)), key="page", bind="query-params")
-    rows = marts.query("items", **scope, n_rows=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
+    rows = marts.query(query, **scope, n_rows=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
     rules = {rule["rule_id"]: rule for rule in marts.query("deadline_rules").iter_rows(named=True)}
     st.html("".join(wording.item(row, rules.get(row["rule_id"])) for row in rows.iter_rows(named=True)))

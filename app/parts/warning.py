@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, page, wording
+from app import disclosure, marts, page, wording
 from app.charts.ranks import ranking
 from app.charts.series import trend
 from app.parts import judged
@@ -64,7 +64,8 @@ def safe_evidence(signal: Mapping[str, Any]) -> str:
 def links(signal: Mapping[str, Any], *wanted: str, upright: bool = False) -> None:
     """From a warning to its own page (warning), its place on the map (map), the items behind it (items)."""
     week = {"week": wording.week_code(signal["week_start_on"])}
-    here = {**week, "weeks": "1", "issue": signal["issue_code"]}
+    is_group = signal["issue_code"] == signal["group_code"]
+    here = {**week, "weeks": "1", "group" if is_group else "issue": signal["issue_code"]}
     level, code = signal["place_level"], signal["place_code"]
     at = {} if level == "city" else {"county": signal["county_code"]} | ({"town": code} if level == "town" else {})
     targets = {
@@ -140,6 +141,7 @@ def detail(signal: dict, edition: page.Edition) -> None:
     for column, (label, (value, note)) in zip(st.columns([1, 1, 1, 1, 1.6]), figures.items(), strict=True):
         column.metric(label, value, help=note)
     course(signal, edition)
+    grounds(signal, edition)
     columns = st.columns(2, gap="large")
     for n, (kind, rows) in enumerate(wording.evidence(signal["evidence"]).items()):
         if not rows or kind not in PARTS:
@@ -164,6 +166,42 @@ def detail(signal: dict, edition: page.Edition) -> None:
                 key=f"part_{kind}",
                 labels={"label": PARTS[kind], "value": "件数"},
             )
+
+
+GROUNDS = {
+    "excess": "本周件数与往年、近期水平相比",
+    "rise": "近 8 周是否一周比一周高",
+    "cluster": "近几周是否集中在一小片地方",
+    "repeat": "近 4 周里来源标明重复的占比",
+    "channel": "是否至少两个来源同时偏高",
+}
+"""What each kind of evidence asks, for the reader."""
+
+
+def grounds(signal: dict, edition: page.Edition) -> None:
+    """Which kinds of evidence were looked at, and which of them speak?"""
+    rows = marts.query(
+        "signal_evidence", week=signal["week_start_on"], place=signal["place_code"], issue=signal["issue_code"]
+    )
+    page.section("依据", "同一区域、同一事项的几种证据，合成一个判断；偶然概率越小越说明问题")
+    k = disclosure.threshold(signal["issue_code"])
+    derived = {name: ["observed"] for name in ("expected", "upper_bound", "p_value")}
+    is_own = rows["kind"] == "excess"  # the warning's own count, said in its sentence
+    safe = disclosure.suppress(
+        rows, measures=["observed", "base"], k=k, within=(), derived=derived,
+        shown={"observed": is_own & (rows["observed"] >= k)},
+    )  # fmt: skip
+    said = safe.with_columns(
+        pl.col("kind").replace(GROUNDS).alias("asked"),
+        pl.col("kind").replace(wording.KINDS),
+        pl.col("status").replace(wording.VERDICTS),
+        pl.col("p_value").map_elements(wording.p_value, return_dtype=pl.String).alias("p"),
+    )
+    marks = [name for name in said.columns if name.endswith(disclosure.MARK)]
+    order = ["kind", "asked", "observed", "base", "expected", "upper_bound", "p", *marks]
+    page.grid(said.select(order), key="grounds", labels={"asked": "看什么", "observed": "件数", "p": "偶然概率"})
+    name = f"预警依据 {wording.place(signal)} {signal['issue_name']} {wording.week_name(signal['week_start_on'])}"
+    page.foot(safe, name=name, notes=edition.notes(disclosure.note()), key="grounds_foot")
 
 
 def by_day(frame: pl.DataFrame, signal: dict, edition: page.Edition) -> None:

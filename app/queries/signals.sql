@@ -1,5 +1,5 @@
 -- Which warnings were given for $week? Most urgent first.
-select s.*, i.group_code, c.place_name as county_name
+select s.*, coalesce(i.group_code, s.issue_code) as group_code, c.place_name as county_name
 from signal as s
 left join issue as i on i.issue_code = s.issue_code
 left join place as c on c.place_code = s.county_code

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, wording
-from app.parts import area
+from app.parts import area, clusters
 
 edition = page.start("热点地图", "哪里最集中？点开一个区域，看它里面")
 choice, span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week", "source", "group", "issue")
@@ -54,12 +54,14 @@ small = disclosure.note(disclosure.threshold(choice.issue, choice.group))
 notes = edition.notes(f"共 {area.n_items(total)}{outside}", lacking, basis, small)
 if lacking:
     page.quiet(lacking)
+found = clusters.found(choice, span.to_on)
 if is_map:
     left, right = st.columns([8, 5], gap="large")
     with left:
-        area.draw(frame, geometry, level, measure, place, title, notes)
+        area.draw(frame, geometry, level, measure, place, title, notes, clusters.circles(found))
     with right:
         area.table(frame, place, level)
 else:
     area.table(frame, place, level)
     area.foot(frame, title, notes)
+clusters.listing(found, choice, span.to_on, edition)

@@ -4,9 +4,13 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page
+from app.parts import clusters
 from app.parts.issue import BASIS, by_source_category, items, one_issue, overview, with_change
 
 edition = page.start("高频事项", "群众反映最多的是什么？")
+if "cluster" in st.query_params:
+    clusters.behind(st.query_params["cluster"], filters.bar(edition.data_from, edition.last_full_week, "week")[1].to_on)
+    st.stop()
 left, right = st.columns([2, 1])
 with left:
     span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week")[1]

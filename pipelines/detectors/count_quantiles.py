@@ -22,15 +22,14 @@ def exceedance(count: np.ndarray, mean: np.ndarray, dispersion: np.ndarray) -> n
     safe = np.minimum(mu, MEAN_CAP)
     at = np.maximum(y, 1.0)
     poisson = phi <= POISSON_UP_TO
-    spread = np.where(poisson, 2.0, phi)
-    p = np.where(
-        poisson,
-        special.gammainc(at, safe),
-        special.betainc(at, np.maximum(safe / (spread - 1), 1e-300), 1 - 1 / spread),
-    )
+    rest = ~poisson
+    p = np.empty(mu.shape)
+    p[poisson] = special.gammainc(at[poisson], safe[poisson])
+    spread = phi[rest]
+    p[rest] = special.betainc(at[rest], np.maximum(safe[rest] / (spread - 1), 1e-300), 1 - 1 / spread)
     with np.errstate(invalid="ignore", over="ignore"):
-        normal = special.ndtr(np.sqrt(mu) / np.sqrt(phi) * (1 - (at - 0.5) / mu))
-        p = np.where(mu > MEAN_CAP, normal, p)
+        if (mu > MEAN_CAP).any():
+            p = np.where(mu > MEAN_CAP, special.ndtr(np.sqrt(mu) / np.sqrt(phi) * (1 - (at - 0.5) / mu)), p)
     return np.where(np.isnan(mu), np.nan, np.where(y <= 0, 1.0, p))
 
 

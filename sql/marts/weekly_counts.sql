@@ -8,7 +8,9 @@ select
     town_code,
     community_code,
     issue_code,
-    count(*) as n_events
+    count(*) as n_events,
+    count(*) filter (where is_repeat) as n_repeat,
+    count(is_repeat) as n_repeat_known
 from event
 group by cast(date_trunc('week', registered_on) as date), source, county_code, town_code, community_code, issue_code
 order by week_start_on, county_code, town_code, community_code, issue_code, source

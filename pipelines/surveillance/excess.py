@@ -1,0 +1,187 @@
+"""Which places have more items of an issue than their past, the season and the calendar explain?
+
+Series on three place levels (city, county, town) × two issue levels (issue, group of issues), all judged by
+`detectors.predictive`: from three years of history on by the series' own level, trend and season; with one to three by
+the season of the issue in the whole city; younger or sparser ones by their share of the city's items of that week.
+The last weeks are expected to show as much as had usually arrived by then (`weeks.completeness`).
+"""
+
+import numpy as np
+import polars as pl
+
+from pipelines.detectors.predictive import predictive_exceedance
+from pipelines.surveillance.record import EVIDENCE_COLUMNS, Record
+from pipelines.surveillance.weeks import around_festival
+
+HISTORY_WEEKS = 53  # weeks judged, enough for a year of band on the trend chart
+PLACE_LEVELS = ("city", "county", "town")
+SILENT_BELOW = 0.5  # expected items; weeks without an item and less than this are not listed
+ALPHA = 0.01
+NOT_REPORTED = "本周还没有上报"
+
+DETECTION_COLUMNS = [*EVIDENCE_COLUMNS, "phi", "n_weeks_window", "method"]
+
+
+def detect(record: Record, *, evaluate: int = HISTORY_WEEKS) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Judge the last `evaluate` weeks of every series: (verdicts, families).
+
+    Verdicts: EVIDENCE_COLUMNS with kind `excess`, and phi (dispersion), n_weeks_window (1–4: how many weeks carry the
+    p-value), method. Silent weeks (no item, less than SILENT_BELOW expected) of series that never alarmed are left out.
+    Families: week_start_on, place_level, parent_code (of the place), issue_code, n_series: how many series were
+    assessed, the silent ones included.
+    """
+    weeks = record.weeks["week_start_on"].to_list()
+    number = pl.DataFrame(
+        {"week_start_on": weeks, "week": range(len(weeks))},
+        schema_overrides={"week_start_on": pl.Date, "week": pl.Int32},
+    )
+    counts = record.weekly.join(number, on="week_start_on")
+    if counts.is_empty():
+        return _nothing(), pl.DataFrame(schema=_FAMILY)
+    groups = dict(record.issues.select("issue_code", "group_code").iter_rows())
+    verdicts, families = [], []
+    for counted in (counts, _by_group(counts, groups)):
+        if counted.is_empty():
+            continue
+        whole, codes = _matrix(counted.with_columns(pl.lit(record.city_code).alias("place_code")), len(weeks))
+        row_of = {code: row for row, code in enumerate(codes["issue_code"])}
+        for level in PLACE_LEVELS:
+            judged = _judge(record, counted, level, whole, row_of, weeks, evaluate)
+            if judged:
+                verdicts.append(judged[0])
+                families.append(judged[1])
+    return (
+        pl.concat(verdicts).sort("week_start_on", "place_level", "place_code", "issue_code"),
+        pl.concat(families).sort("week_start_on", "place_level", "parent_code", "issue_code"),
+    )
+
+
+_FAMILY = {
+    "week_start_on": pl.Date, "place_level": pl.String, "parent_code": pl.String,
+    "issue_code": pl.String, "n_series": pl.Int64,
+}  # fmt: skip
+
+
+def _nothing() -> pl.DataFrame:
+    more = {"phi": pl.Float64, "n_weeks_window": pl.Int64, "method": pl.String}
+    return pl.DataFrame(schema={**EVIDENCE_COLUMNS, **more})
+
+
+def _by_group(counts: pl.DataFrame, groups: dict[str, str]) -> pl.DataFrame:
+    """The same counts under the code of the issue's group, for groups of more than one issue."""
+    present = pl.DataFrame({"issue_code": counts["issue_code"].unique()}).with_columns(
+        pl.col("issue_code").replace_strict(groups, default=None, return_dtype=pl.String).alias("group_code")
+    )
+    several = present.filter((pl.len().over("group_code") > 1) & pl.col("group_code").is_not_null())
+    return counts.join(several, on="issue_code").drop("issue_code").rename({"group_code": "issue_code"})
+
+
+def _judge(
+    record: Record,
+    counted: pl.DataFrame,
+    level: str,
+    whole: np.ndarray,
+    row_of: dict[str, int],
+    weeks: list,
+    evaluate: int,
+) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    column = pl.lit(record.city_code) if level == "city" else pl.col(f"{level}_code")
+    county = pl.lit(None, pl.String) if level == "city" else pl.col("county_code")
+    placed = counted.with_columns(column.alias("place_code"), county.alias("in_county")).filter(
+        pl.col("place_code").is_not_null()
+    )
+    if placed.is_empty():
+        return None
+    observed, series = _matrix(placed, len(weeks))
+    since = placed.group_by("place_code").agg(pl.col("week").min().alias("since"), pl.col("in_county").first())
+    series = series.join(since, on="place_code", how="left", maintain_order="left")
+    row = np.array([row_of[code] for code in series["issue_code"]])
+    activity, variance = _activity(record, weeks, series["in_county"])
+    whole_city = _activity(record, weeks, pl.Series([None], dtype=pl.String))[0]
+    judged = predictive_exceedance(
+        observed,
+        parent=None if level == "city" else whole,
+        parent_of=None if level == "city" else row,
+        activity=activity,
+        activity_variance=variance,
+        parent_activity=None if level == "city" else whole_city[0],
+        covariates=around_festival(weeks, record.festivals),
+        groups=row,
+        known_from=np.zeros(len(row)) if level == "city" else series["since"].to_numpy(),
+        alpha=ALPHA,
+        bounds_from=SILENT_BELOW,
+        evaluate=evaluate,
+    )
+    reason = np.where(activity[:, judged.weeks] > 0, judged.reason, NOT_REPORTED)
+    is_known = reason == ""
+    parents = dict(record.places.select("place_code", "parent_code").iter_rows())
+    series = series.with_columns(
+        pl.col("place_code").replace_strict(parents, default=None, return_dtype=pl.String).alias("parent_code")
+    )
+    mondays = np.array(weeks, dtype="datetime64[D]")[judged.weeks]
+    at, column_number = np.nonzero(is_known)
+    families = (
+        series[at]
+        .select(pl.lit(level).alias("place_level"), "parent_code", "issue_code")
+        .with_columns(pl.Series("week_start_on", mondays[column_number]).cast(pl.Date))
+        .group_by("week_start_on", "place_level", "parent_code", "issue_code")
+        .agg(pl.len().cast(pl.Int64).alias("n_series"))
+        .select(list(_FAMILY))
+    )
+    heard = (judged.observed > 0) | (judged.expected >= SILENT_BELOW)
+    spoke = (judged.status == "alarm").any(axis=1, keepdims=True)  # its band is drawn without gaps
+    at, column_number = np.nonzero(heard | spoke)
+    pick = (at, column_number)
+    known = is_known[pick]
+
+    def figure(values: np.ndarray) -> pl.Series:
+        return pl.Series(np.where(known, values[pick], np.nan)).fill_nan(None)
+
+    verdicts = (
+        series[at]
+        .select("place_code", "issue_code")
+        .with_columns(
+            pl.Series("week_start_on", mondays[column_number]).cast(pl.Date),
+            pl.lit("excess").alias("kind"),
+            pl.lit(level).alias("place_level"),
+            pl.lit(None, pl.String).alias("unit_name"),
+            pl.Series("observed", judged.observed[pick]).cast(pl.Int64),
+            pl.lit(None, pl.Int64).alias("base"),
+            figure(judged.expected).alias("expected"),
+            figure(judged.upper_bound).alias("upper_bound"),
+            figure(judged.score).alias("score"),
+            figure(judged.p_value).alias("p_value"),
+            pl.Series("status", np.where(known, judged.status[pick], "not_assessed").astype(str)),
+            pl.Series("reason", reason[pick].astype(str)),
+            figure(judged.phi).alias("phi"),
+            pl.Series("n_weeks_window", judged.window[pick]).cast(pl.Int64),
+            pl.Series("method", judged.method[pick].astype(str)),
+        )
+        .select(DETECTION_COLUMNS)
+    )
+    return verdicts, families
+
+
+def _activity(record: Record, weeks: list, counties: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """(series × weeks): how much registering a week allows and how much of it has arrived; its relative variance."""
+    activity = np.tile(record.weeks["activity"].to_numpy(), (len(counties), 1))
+    variance = np.zeros_like(activity)
+    if record.arrived is None or record.arrived.is_empty():
+        return activity, variance
+    column = {week: number for number, week in enumerate(weeks)}
+    is_in = {code: counties.eq_missing(code).to_numpy() for code in record.arrived["county_code"].unique()}
+    for week, county, share, spread in record.arrived.iter_rows():
+        activity[is_in[county], column[week]] *= share
+        variance[is_in[county], column[week]] = spread
+    return activity, variance
+
+
+def _matrix(counts: pl.DataFrame, n_weeks: int) -> tuple[np.ndarray, pl.DataFrame]:
+    """Dense (series × weeks) counts and the series' place_code and issue_code, in row order."""
+    keys = ["place_code", "issue_code"]
+    totals = counts.group_by([*keys, "week"]).agg(pl.col("n_events").sum())
+    series = totals.select(keys).unique().sort(keys)
+    located = totals.join(series.with_row_index("series"), on=keys)
+    matrix = np.zeros((len(series), n_weeks))
+    matrix[located["series"].to_numpy(), located["week"].to_numpy()] = located["n_events"].to_numpy()
+    return matrix, series

@@ -1,0 +1,231 @@
+"""From the places and weeks that hold to the few signals of a week: one event, one signal, told as one story.
+
+An event shows in a town, its county and the city, in an issue and its group, this week and next: of these one speaks,
+and it keeps its name while it goes on. A signal's `signal_id` is made of where and when it first spoke, so that the same
+data give the same name, and further weeks change no earlier signal.
+
+The office says how many signals a week it can look at (`Rule.budget`) and how many chance ones it puts up with
+(`Rule.false_per_week`); both become one threshold, `max_chance_per_year`: the rarer of what the second allows and of what
+keeps the average week within the first.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import polars as pl
+
+from pipelines.surveillance.joining import NODE
+
+MIN_OBSERVED = 5
+RAISED_P = 0.05  # a story goes on while its weeks are at least this unusual
+SPEAKING_P = 0.01  # and is listed in the weeks that are at least this unusual
+MAX_GAP_WEEKS = 2
+CARRIES = 0.5  # places below speak for the place above when they carry this share of its excess
+EVENTS_PER_CHANCE_ALARM = 0.5  # neighbouring weeks and levels share their chance; measured on cities without events
+CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
+RED_MIN_EXCESS = 20
+
+SIGNAL_COLUMNS = [
+    *NODE, "signal_id", "signal_level", "kind", "kinds", "observed", "expected", "upper_bound", "excess", "p_value",
+    "chance_per_year", "since_on", "n_weeks", "rank",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the office asks for, and the threshold that follows."""
+
+    budget: int = 10  # signals a week at most
+    false_per_week: float = 0.25  # signals a week that chance alone may bring
+    tightened: float = 1.0  # share of the allowed chance that keeps the average week within the budget
+
+    @property
+    def max_chance_per_year(self) -> float:
+        return 52 * self.false_per_week * self.tightened / EVENTS_PER_CHANCE_ALARM
+
+    @property
+    def stated_false_per_week(self) -> float:
+        return self.false_per_week * self.tightened
+
+
+def tell(controlled: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFrame, rule: Rule) -> tuple[pl.DataFrame, Rule]:
+    """The signals of every judged week, ranked, at most `rule.budget` a week: SIGNAL_COLUMNS; and the rule in force.
+
+    `controlled` from `joining.control`; `places`: place_code, parent_code; `issues`: issue_code, group_code.
+    """
+    n_weeks = max(controlled["week_start_on"].n_unique(), 1)
+    for _ in range(12):
+        signals = _stories(controlled, places, issues, rule)
+        if len(signals) <= rule.budget * n_weeks:
+            break
+        rule = replace(rule, tightened=rule.tightened / 2)
+    # More weeks and more kinds of evidence weigh as a quarter of the excess each, up to double.
+    weight = (
+        pl.col("excess")
+        * (1 + 0.25 * (pl.min_horizontal("n_weeks", 5) - 1))
+        * (1 + 0.25 * (pl.col("kinds").list.len().clip(1, 5) - 1))
+    )
+    ranked = signals.with_columns(
+        weight.rank("ordinal", descending=True).over("week_start_on").cast(pl.Int64).alias("rank"),
+        pl.struct("chance_per_year", "excess").map_elements(level, return_dtype=pl.String).alias("signal_level"),
+        pl.col("kinds").list.first().fill_null("excess").alias("kind"),
+    )
+    listed = ranked.filter(pl.col("rank") <= rule.budget).sort("week_start_on", "rank")
+    return listed.select(SIGNAL_COLUMNS), rule
+
+
+def _stories(controlled: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    holds = pl.col("survives") & (pl.col("chance_per_year") <= rule.max_chance_per_year)
+    runs = _runs(
+        controlled.with_columns(holds.alias("holds"), (pl.col("observed") - pl.col("expected")).alias("excess"))
+    )
+    speaking = runs.filter(
+        "has_held", pl.col("p_joined") <= SPEAKING_P, pl.col("excess") > 0, pl.col("observed") >= MIN_OBSERVED
+    ).sort(NODE)
+    above = _Above(
+        dict(places.select("place_code", "parent_code").iter_rows()),
+        dict(issues.select("issue_code", "group_code").iter_rows()),
+    )
+    rows = []
+    for week in speaking.partition_by("week_start_on", maintain_order=True):
+        rows += _one_event_one_signal(week.to_dicts(), above)
+    named = _named(rows, above)
+    schema = pl.Schema({**speaking.schema, "signal_id": pl.String()})
+    return pl.DataFrame(named, schema=schema).select(
+        *NODE, "signal_id", "kinds", "observed", "expected", "upper_bound", "excess",
+        pl.col("p_joined").alias("p_value"), "chance_per_year", "since_on", "n_weeks",
+    )  # fmt: skip
+
+
+def _runs(tested: pl.DataFrame) -> pl.DataFrame:
+    """Unbroken runs of raised weeks of one place × issue.
+
+    Adds since_on, n_weeks; `has_held` from the first week on that was rare enough to speak; and lets chance_per_year be
+    that of the rarest week so far: an event that goes on does not become an accident again.
+    """
+    keys = ["place_code", "issue_code"]
+    raised = tested.filter(pl.col("p_joined") < RAISED_P).sort(*keys, "week_start_on")
+    breaks = (pl.col("week_start_on").diff().over(keys) > pl.duration(days=7 * MAX_GAP_WEEKS)).fill_null(True)
+    run = [*keys, "run"]
+    return raised.with_columns(breaks.cum_sum().over(keys).alias("run")).with_columns(
+        pl.col("week_start_on").min().over(run).alias("since_on"),
+        pl.col("holds").cast(pl.Int8).cum_max().over(run).cast(pl.Boolean).alias("has_held"),
+        pl.col("chance_per_year").cum_min().over(run),
+        ((pl.col("week_start_on") - pl.col("week_start_on").min()).dt.total_days() // 7 + 1).over(run).alias("n_weeks"),
+    )
+
+
+@dataclass(frozen=True)
+class _Above:
+    """Who is above whom, in places and in issues."""
+
+    parent_of: dict[str, str | None]
+    group_of: dict[str, str | None]
+
+    def place(self, upper: str, lower: str) -> bool:
+        """Is `lower` the place `upper` or within it?"""
+        at: str | None = lower
+        while at is not None and at != upper:
+            at = self.parent_of.get(at)
+        return at == upper
+
+    def issue(self, upper: str, lower: str) -> bool:
+        return upper == lower or self.group_of.get(lower) == upper
+
+    def related(self, one: dict, other: dict) -> bool:
+        """Could both be the same event: one place within the other, one issue within the other?"""
+        a, b = (one["place_code"], one["issue_code"]), (other["place_code"], other["issue_code"])
+        nested = self.place(a[0], b[0]) or self.place(b[0], a[0])
+        return nested and (self.issue(a[1], b[1]) or self.issue(b[1], a[1]))
+
+
+def _one_event_one_signal(week: list[dict], above: _Above) -> list[dict]:
+    """Of what may be one event this week, let either the particular or the general speak.
+
+    What is below (a place within, an issue of the group) speaks where it carries at least CARRIES of the excess above;
+    otherwise the general does. First issues against their group, then towns against counties, then against the city.
+    """
+    speaking = list(week)
+
+    def settle(upper: dict, lower: list[dict]) -> None:
+        if not lower or upper not in speaking:
+            return
+        carried = sum(row["excess"] for row in _outermost(lower, above))
+        for silent in [upper] if carried >= CARRIES * upper["excess"] else lower:
+            speaking.remove(silent)
+
+    order = {"county": 0, "city": 1}
+    for upper in sorted(
+        (row for row in week if row["place_level"] in order), key=lambda row: order[row["place_level"]]
+    ):
+        same = [r for r in speaking if r is not upper and r["issue_code"] == upper["issue_code"]]
+        settle(upper, [r for r in same if above.place(upper["place_code"], r["place_code"])])
+    groups = set(above.group_of.values())
+    for upper in [row for row in speaking if row["issue_code"] in groups]:
+        of_group = [
+            r for r in speaking if r is not upper and above.group_of.get(r["issue_code"]) == upper["issue_code"]
+        ]
+        settle(upper, [r for r in of_group if above.related(upper, r)])
+    return speaking
+
+
+def _outermost(rows: list[dict], above: _Above) -> list[dict]:
+    """Rows that lie within no other of them: their excess can be added up."""
+    return [
+        row
+        for row in rows
+        if not any(
+            other is not row
+            and other["issue_code"] == row["issue_code"]
+            and above.place(other["place_code"], row["place_code"])
+            for other in rows
+        )
+    ]
+
+
+def _named(rows: list[dict], above: _Above) -> Iterator[dict]:
+    """Rows in order of weeks with their story's signal_id, its since_on and n_weeks; a story may change its speaker."""
+    last: dict[str, dict] = {}  # by signal_id: the row that spoke last
+    gap = timedelta(weeks=MAX_GAP_WEEKS)
+    for row in rows:
+        open_stories = [
+            (told["since_on"], name)
+            for name, told in last.items()
+            if row["week_start_on"] - gap <= told["week_start_on"] < row["week_start_on"] and above.related(told, row)
+        ]
+        if open_stories:
+            name = min(open_stories)[1]
+            since: date = min(last[name]["since_on"], row["since_on"])
+            weeks = (row["week_start_on"] - since).days // 7 + 1
+            chance = min(row["chance_per_year"], last[name]["chance_per_year"])
+            row = {**row, "since_on": since, "n_weeks": weeks, "chance_per_year": chance}
+        else:
+            name = _id(row)
+        row = {**row, "signal_id": name}
+        last[name] = row
+        yield row
+
+
+def _id(row: dict) -> str:
+    text = f"{row['place_code']}|{row['issue_code']}|{row['since_on']}"
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def level(signal: dict) -> str:
+    """红橙黄蓝 by rarity, red by size as well."""
+    for most, name in CHANCE_LEVELS:
+        if signal["chance_per_year"] <= most and (name != "red" or round(signal["excess"]) >= RED_MIN_EXCESS):
+            return name
+    return "blue"
+
+
+def level_rule(rule: Rule) -> str:
+    """How levels and order are set, in one sentence for the reader."""
+    (red, _), (orange, _), (yellow, _) = CHANCE_LEVELS
+    return (
+        f"按纯属偶然的机会定级：红，一年不到 {red:g} 次且多出 {RED_MIN_EXCESS} 件以上；橙，一年不到 {orange:g} 次；"
+        f"黄，一年不到 {yellow:g} 次；蓝，一年不到 {rule.max_chance_per_year:g} 次。按多出的件数排序，持续越久、旁证越多越靠前，"
+        f"每周最多 {rule.budget} 条，其中纯属偶然的平均每周约 {rule.stated_false_per_week:g} 条。"
+    )
