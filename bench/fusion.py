@@ -25,7 +25,7 @@ from bench.scenarios import NOUFAILY, ONE_THREAD
 from pipelines.detectors.ears import ears
 from pipelines.detectors.farrington import farrington_flexible
 from pipelines.detectors.predictive import predictive_exceedance
-from pipelines.surveillance import EVIDENCE_COLUMNS, Record, clusters, excess, indicators, joining, stories
+from pipelines.surveillance import EVIDENCE_COLUMNS, Record, channels, clusters, excess, indicators, joining, stories
 from pipelines.surveillance.weeks import activity
 
 JUDGED = 49  # three whole years come before
@@ -236,7 +236,7 @@ RULES: dict[str, Callable[[City], pl.DataFrame]] = {
 
 # ---- early warning and its parts ---------------------------------------------------------------------------------
 
-OTHER_KINDS = ("rise", "cluster", "repeat")
+OTHER_KINDS = ("rise", "cluster", "repeat", "channel")
 ENGINE: dict[str, tuple[str, ...]] = {
     "volume": (), **{f"volume + {kind}": (kind,) for kind in OTHER_KINDS}, "joined": OTHER_KINDS,
 }  # fmt: skip
@@ -254,7 +254,7 @@ class Evidence:
 
     def controlled(self, kinds: tuple[str, ...]) -> pl.DataFrame:
         joined = joining.join(self.detection, self.others.filter(pl.col("kind").is_in(kinds)))
-        return joining.control(joined, self.families, self.city.places)
+        return joining.control(joined, self.families, self.city.places, q=stories.Rule().q)
 
     def tell(self, controlled: pl.DataFrame, rule: stories.Rule) -> tuple[pl.DataFrame, stories.Rule]:
         return stories.tell(controlled, self.city.places, self.city.issues, rule)
@@ -267,10 +267,8 @@ def evidence(city: City) -> Evidence:
     unlocated = given.weekly.with_columns(lon=pl.lit(None, pl.Float64), lat=pl.lit(None, pl.Float64))
     found, _ = clusters.find(unlocated, city.places, weeks=weeks, n_weeks=JUDGED)
     more = indicators.place_evidence(given.weekly, detection, weeks, city_code=city.city_code)
-    columns = list(EVIDENCE_COLUMNS)
-    return Evidence(
-        city, detection, families, pl.concat([more.select(columns), clusters.evidence(found).select(columns)])
-    )
+    parts = [more, clusters.evidence(found), channels.evidence(given, detection)]
+    return Evidence(city, detection, families, pl.concat(part.select(list(EVIDENCE_COLUMNS)) for part in parts))
 
 
 def alone(known: Evidence, kind: str) -> pl.DataFrame:

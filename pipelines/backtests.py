@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from multiprocessing import get_context
 
@@ -57,9 +58,7 @@ def run(
 
 def _read(home: Home, version: int, first: date | None, last: date | None) -> tuple[Record, pl.DataFrame, int]:
     """The record up to the last week wanted, when its items were first known, and how many weeks to judge."""
-    warehouse.connect(
-        home, read_only=True
-    ).close()  # brings an older one up to date; says whether it is busy or damaged
+    warehouse.connect(home, read_only=True).close()  # brings an older one up to date, or says why it cannot be read
     with duckdb.connect() as connection:
         for path, name in ((publish.version_file(home, version), "marts"), (home.warehouse, "warehouse")):
             quoted = str(path).replace("'", "''")
@@ -87,7 +86,7 @@ def _read(home: Home, version: int, first: date | None, last: date | None) -> tu
         reports = connection.sql(text, params={"since": since}).pl()
     judged = record.weekly.filter(pl.col("week_start_on").is_in(chosen["week_start_on"].implode()))
     columns = [*judged.columns, "known_on"]
-    return Record(**{**vars(record), "weekly": judged}), reports.select(columns), n_weeks
+    return replace(record, weekly=judged), reports.select(columns), n_weeks
 
 
 def _chosen(complete: pl.DataFrame, first: date | None, last: date | None) -> tuple[pl.DataFrame, int]:

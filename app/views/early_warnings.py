@@ -6,10 +6,16 @@ import streamlit as st
 from app import filters, marts, page, wording
 from app.palette import LEVELS
 from app.parts import backtest, judged
+from app.parts.indicators import unit_warnings
 from app.parts.warning import detail, listing
 
 edition = page.start("预警清单", "哪些超出了往年和近期水平，依据是什么？", lead=wording.LEVEL_NOTE)
-listed, measured = st.tabs(["预警", "回测"], key="part", bind="query-params")
+listed, units, measured = st.tabs(["预警", "单位办理", "回测"], key="part", bind="query-params")
+if units.open:
+    with units:
+        chosen = filters.week(edition.data_from, edition.last_full_week)
+        unit_warnings(filters.need_week(chosen, edition.last_full_week), edition)
+    st.stop()
 if measured.open:
     with measured:
         backtest.results(edition)

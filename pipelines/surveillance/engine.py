@@ -39,6 +39,7 @@ def judge(
         *([] if others is None else [others]),
     ]
     evidence = pl.concat([part.select(list(EVIDENCE_COLUMNS)) for part in found])
-    controlled = joining.control(joining.join(detection, evidence), families, record.places)
-    signals, rule = stories.tell(controlled, record.places, record.issues, rule or stories.Rule())
+    rule = rule or stories.Rule()
+    controlled = joining.control(joining.join(detection, evidence), families, record.places, q=rule.q)
+    signals, rule = stories.tell(controlled, record.places, record.issues, rule)
     return Judged(detection, evidence, controlled, signals, rule)

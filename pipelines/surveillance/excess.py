@@ -134,6 +134,10 @@ def _judge(
     pick = (at, column_number)
     known = is_known[pick]
 
+    # While earlier weeks are raised the bound falls to nothing; for the reader it ends where the expectation is.
+    above = np.where(judged.status == "alarm", judged.observed - 1, np.inf)
+    bound = np.maximum(judged.upper_bound, np.minimum(np.ceil(judged.expected), above))
+
     def figure(values: np.ndarray) -> pl.Series:
         return pl.Series(np.where(known, values[pick], np.nan)).fill_nan(None)
 
@@ -148,7 +152,7 @@ def _judge(
             pl.Series("observed", judged.observed[pick]).cast(pl.Int64),
             pl.lit(None, pl.Int64).alias("base"),
             figure(judged.expected).alias("expected"),
-            figure(judged.upper_bound).alias("upper_bound"),
+            figure(bound).alias("upper_bound"),
             figure(judged.score).alias("score"),
             figure(judged.p_value).alias("p_value"),
             pl.Series("status", np.where(known, judged.status[pick], "not_assessed").astype(str)),

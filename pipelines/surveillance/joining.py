@@ -18,6 +18,9 @@ from pipelines.surveillance.record import EVIDENCE_COLUMNS
 FDR = 0.10
 WEIGHTS = {"excess": 0.7, "rise": 0.1, "cluster": 0.1, "repeat": 0.05, "channel": 0.05}
 """Where an event is expected to show; sums to 1."""
+TRUST = {"rise": 0.85, "cluster": 0.75}
+"""Exponents of the p-values of kinds whose small values came too often in cities without events (`bench fusion`): items
+registered in bundles crowd together, and weeks that have something in common look like a rise."""
 SPEAKS = 0.05  # a kind of evidence is named from here on
 
 NODE = ["week_start_on", "place_level", "place_code", "issue_code"]
@@ -50,22 +53,23 @@ def join(excess: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     wide = told.pivot("kind", index=NODE, values="p", aggregate_function="min")
     wide = wide.with_columns(pl.lit(None, pl.Float64).alias(kind) for kind in WEIGHTS if kind not in wide.columns)
     p = wide.select(list(WEIGHTS)).fill_null(0.5).to_numpy()
-    terms = pl.concat_list(
-        pl.when(pl.col(kind) < SPEAKS).then(pl.struct(pl.col(kind).alias("p"), pl.lit(kind).alias("kind")))
-        for kind in WEIGHTS
-    )
-    kinds = (
-        terms.list.drop_nulls()
-        .list.eval(pl.element().sort_by(pl.element().struct.field("p")))
-        .list.eval(pl.element().struct.field("kind"))
-    )
-    joined = wide.select(
-        *NODE, pl.Series("p_joined", cauchy(p, np.array(list(WEIGHTS.values())))), kinds.alias("kinds")
+    joined = wide.with_columns(pl.Series("p_joined", cauchy(p, np.array(list(WEIGHTS.values())))))
+    speaks = (
+        joined.unpivot(list(WEIGHTS), index=NODE, variable_name="kind", value_name="p")
+        .filter(pl.col("p") < SPEAKS)
+        .sort("p", "kind")
+        .group_by(NODE, maintain_order=True)
+        .agg(pl.col("kind").alias("kinds"))
     )
     figures = excess.filter(pl.col("p_value").is_not_null()).select(
         *NODE, "observed", "expected", "upper_bound", "score", "p_value", "status", "n_weeks_window"
     )
-    return figures.join(joined, on=NODE, how="left").sort(NODE)
+    return (
+        figures.join(joined.select(*NODE, "p_joined"), on=NODE, how="left")
+        .join(speaks, on=NODE, how="left")
+        .with_columns(pl.col("kinds").fill_null([]))
+        .sort(NODE)
+    )
 
 
 def control(joined: pl.DataFrame, families: pl.DataFrame, places: pl.DataFrame, *, q: float = FDR) -> pl.DataFrame:

@@ -5,8 +5,9 @@ and it keeps its name while it goes on. A signal's `signal_id` is made of where 
 data give the same name, and further weeks change no earlier signal.
 
 The office says how many signals a week it can look at (`Rule.budget`) and how many chance ones it puts up with
-(`Rule.false_per_week`); both become one threshold, `max_chance_per_year`: the rarer of what the second allows and of what
-keeps the average week within the first.
+(`Rule.false_per_week`). The second is the rate of false discoveries too (`Rule.q`): in a week in which nothing is going on
+it lets q signals pass. Both become one threshold, `max_chance_per_year`: the rarer of what the second allows and of what keeps
+the average week within the first.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ SPEAKING_P = 0.01  # and is listed in the weeks that are at least this unusual
 MAX_GAP_WEEKS = 2
 CARRIES = 0.5  # places below speak for the place above when they carry this share of its excess
 EVENTS_PER_CHANCE_ALARM = 0.5  # neighbouring weeks and levels share their chance; measured on cities without events
+MAX_FDR = 0.5
 CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
 RED_MIN_EXCESS = 20
 
@@ -38,12 +40,16 @@ class Rule:
     """What the office asks for, and the threshold that follows."""
 
     budget: int = 10  # signals a week at most
-    false_per_week: float = 0.25  # signals a week that chance alone may bring
+    false_per_week: float = 0.1  # signals a week that chance alone may bring
     tightened: float = 1.0  # share of the allowed chance that keeps the average week within the budget
 
     @property
     def max_chance_per_year(self) -> float:
         return 52 * self.false_per_week * self.tightened / EVENTS_PER_CHANCE_ALARM
+
+    @property
+    def q(self) -> float:
+        return min(self.false_per_week, MAX_FDR)
 
     @property
     def stated_false_per_week(self) -> float:

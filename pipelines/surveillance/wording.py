@@ -41,7 +41,8 @@ def sentence(signal: dict) -> str:
         if signal["n_weeks"] == 1
         else f"自 {since.month}月{since.day}日起已连续 {signal['n_weeks']} 周偏高"
     )
-    others = "、".join(KINDS[kind] for kind in signal.get("kinds") or [] if kind != "excess")
+    unsaid = {"excess", "rise"} if signal["n_weeks"] == 1 else {"excess"}  # one jump is no sustained rise
+    others = "、".join(KINDS[kind] for kind in signal.get("kinds") or [] if kind not in unsaid)
     also = f"，并有{others}" if others else ""
     about = f"应在 {signal['expected']:.0f} 件左右" if signal["expected"] >= 1 else "应不到 1 件"
     return (
