@@ -8,6 +8,7 @@ from app import disclosure, fields, filters, marts, page, wording
 from app.charts.series import trend
 
 KINDS = {"overdue": "到期未办结", "satisfaction": "评价不满意", "returns": "退回"}
+N_NEAREST = 20
 BASIS = {"overdue": "到期", "satisfaction": "已评价", "returns": "写明退回次数的办结件"}
 RULE = (
     "每周判定一次，看截至本周的 4 周：逾期按限办时间落在哪一周计，不满意、退回按办结的周计。与该单位 12 周以前那一年的占比相比；"
@@ -25,12 +26,11 @@ def unit_warnings(week: date, edition: page.Edition) -> None:
         return
     warnings = marts.query("unit_warnings", week=week)
     if warnings.is_empty():
-        page.quiet(f"{scope(judged)}，都在各自的正常范围内。")
-        return
-    listing(warnings, week, edition, scope(judged))
-    named = {
-        f"{row['kind']}:{row['unit_name']}": f"{row['unit_name']} · {KINDS[row['kind']]}" for row in warnings.to_dicts()
-    }
+        page.quiet(f"{scope(judged)}，都在各自的正常范围内。下面是离上限最近的单位。")
+    else:
+        listing(warnings, week, edition, scope(judged))
+    nearest = marts.query("unit_nearest", week=week, n_rows=N_NEAREST)
+    named = {f"{kind}:{unit}": f"{unit} · {KINDS[kind]}" for kind, unit in nearest.iter_rows()}
     kind, unit = filters.choose("控制图", named, key="unit").split(":", 1)
     control_chart(unit, kind, week, edition)
 

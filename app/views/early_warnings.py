@@ -13,7 +13,8 @@ edition = page.start("预警清单", "哪些超出了往年和近期水平，依
 listed, units, measured = st.tabs(["预警", "单位办理", "回测"], key="part", bind="query-params")
 if units.open:
     with units:
-        chosen = filters.week(edition.data_from, edition.last_full_week)
+        with st.columns([1.6, 3.6])[0]:
+            chosen = filters.week(edition.data_from, edition.last_full_week)
         unit_warnings(filters.need_week(chosen, edition.last_full_week), edition)
     st.stop()
 if measured.open:
