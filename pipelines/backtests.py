@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import duckdb
 import polars as pl
 
-from pipelines import build, publish, states, warehouse
+from pipelines import build, publish, signals, states, warehouse
 from pipelines.config import SQL, Home, warning_budget
 from pipelines.errors import UsageError
 from pipelines.surveillance import Record, stories, weeks
@@ -73,14 +73,10 @@ def _read(home: Home, version: int, first: date | None, last: date | None) -> tu
             "create temp table build_parameter as select $end::timestamp as as_of_end",
             {"end": as_of + timedelta(days=1)},
         )
-        calendar = connection.sql("select day_on, week_start_on, is_workday from calendar").pl()
-        daily = connection.sql(
-            "select registered_on, sum(n_events)::bigint as n_events from daily_counts group by all"
-        ).pl()
         upto = date.fromisoformat(meta["last_full_week"]) + timedelta(days=7)
-        complete = weeks.complete_weeks(calendar, daily, upto)
+        complete = signals.complete_weeks(connection, upto)
         chosen, n_weeks = _chosen(complete, first, last)
-        record = build.surveillance_record(connection, chosen, as_of)
+        record = signals.record(connection, chosen, as_of)
         since = chosen["week_start_on"][-n_weeks] - timedelta(weeks=sum(weeks.DELAY_WEEKS))
         text = (SQL / "views" / "first_reports.sql").read_text(encoding="utf-8")
         reports = connection.sql(text, params={"since": since}).pl()

@@ -24,16 +24,15 @@ from pipelines import (
     publish,
     quality,
     reference,
+    signals,
     states,
-    surveillance,
     warehouse,
 )
-from pipelines.config import SEEDS, SQL, Home, warning_budget
+from pipelines.config import SEEDS, SQL, Home
 from pipelines.errors import CheckFailed, SourceError, UsageError
-from pipelines.surveillance import clusters, indicators, stories, weeks, wording
+from pipelines.surveillance import clusters, stories
 
 MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of filling the machine
-EVIDENCE_KEPT_P = 0.2  # evidence less telling than this is not kept
 SEARCH_PATH = "marts.main,warehouse.core"
 
 
@@ -65,8 +64,8 @@ def build(
     folder = reference.as_of(home, as_of) if as_of else home.reference
     as_of = min(as_of or today, today)
     seconds: dict[str, float] = {}
-    others: list[pl.DataFrame] = []  # evidence besides the weekly counts
-    judged: list[surveillance.Judged] = []
+    evidence: list[pl.DataFrame] = []  # besides the weekly counts
+    rules: list[stories.Rule] = []
 
     def step(name: str, run: Callable[[], object]) -> None:
         progress(name)
@@ -82,15 +81,17 @@ def build(
         step("时限与质量", lambda: _prepare(connection, folder, as_of))
         step("统计表", lambda: run_marts(connection))
         # A day that is reconstructed is over; a day as it was known is as far as it had come.
-        complete = _complete_weeks(connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1)))
-        step("空间聚集", lambda: others.append(clusters.evidence(_find_clusters(connection, complete))))
-        step("单位办理", lambda: others.append(_judge_units(connection, complete)))
-        step("预警", lambda: judged.append(_detect(connection, complete, as_of, pl.concat(others))))
+        complete = signals.complete_weeks(
+            connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1))
+        )
+        step("空间聚集", lambda: _find_clusters(connection, complete, evidence))
+        step("单位办理", lambda: evidence.append(signals.judge_units(connection, complete)))
+        step("预警", lambda: rules.append(_judge(connection, complete, as_of, evidence)))
         step(
             "个人信息复查",
             lambda: _put(connection, "privacy_scan", privacy_scan.scan_tables(connection), temporary=False),
         )
-        step("概况", lambda: _describe(connection, version, as_of, basis, complete, judged[0].rule))
+        step("概况", lambda: _describe(connection, version, as_of, basis, complete, rules[0]))
         step("校验", lambda: run_checks(connection))
         meta = dict(connection.execute("select key, value from meta").fetchall())
         connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
@@ -217,126 +218,23 @@ def run_marts(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table marts.{name} as {path.read_text(encoding='utf-8')}")
 
 
-def surveillance_record(
-    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date
-) -> surveillance.Record:
-    """What early warning looks at, from the marts just built. `complete`: see `weeks.complete_weeks`."""
-    [(n_days,)] = connection.execute("select count(distinct known_on) from known_batch").fetchall()
-    triangle = (
-        connection.sql((SQL / "views" / "reporting_triangle.sql").read_text(encoding="utf-8")).pl()
-        if n_days >= weeks.MIN_DELAY_WEEKS  # fewer say nothing about delays
-        else pl.DataFrame()
-    )
-    return surveillance.Record(
-        weekly=connection.sql("from weekly_counts").pl(),
-        weeks=complete,
-        places=connection.sql("from place").pl(),
-        issues=connection.sql("select issue_code, group_code from issue").pl(),
-        city_code=_city(connection)[0],
-        arrived=weeks.completeness(triangle, complete["week_start_on"].to_list(), as_of),
-    )
+def _find_clusters(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, evidence: list[pl.DataFrame]) -> None:
+    tables = signals.find_clusters(connection, complete)
+    _put_marts(connection, tables)
+    evidence.append(clusters.evidence(tables["cluster"]))
 
 
-def _detect(
-    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, others: pl.DataFrame
-) -> surveillance.Judged:
-    """Weekly verdicts, the evidence besides them and the signals made of both, up to the last complete week."""
-    record = surveillance_record(connection, complete, as_of)
-    judged = surveillance.judge(record, others=others, rule=stories.Rule(**warning_budget()))
-    _put(connection, "weekly_detection", judged.detection.select(list(_DETECTION_SCHEMA)), temporary=False)
-    worth_keeping = (pl.col("p_value") < EVIDENCE_KEPT_P) | pl.col("unit_name").is_not_null()
-    _put(connection, "evidence", judged.evidence.filter(worth_keeping), temporary=False)
-    _put(connection, "signal", _described_signals(connection, judged.signals, record), temporary=False)
-    return judged
+def _judge(
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, evidence: list[pl.DataFrame]
+) -> stories.Rule:
+    tables, rule = signals.judge(connection, complete, as_of, evidence)
+    _put_marts(connection, tables)
+    return rule
 
 
-def _judge_units(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.DataFrame:
-    outcome = connection.sql("from weekly_outcome").pl()
-    return indicators.unit_evidence(outcome, complete["week_start_on"].to_list(), city_code=_city(connection)[0])
-
-
-def _find_clusters(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.DataFrame:
-    """Where items of one issue crowd together: the marts `cluster` and `cluster_place`."""
-    mondays = complete["week_start_on"].to_list()
-    studied = mondays[-clusters.CLUSTER_WEEKS - clusters.STUDY_WEEKS :]
-    items = connection.sql(
-        "select date_trunc('week', registered_on)::date as week_start_on, issue_code, county_code, town_code, "
-        "community_code, lon, lat, count(*) as n_events from event where registered_on >= $first group by all",
-        params={"first": studied[0] if studied else date.max},
-    ).pl()
-    found, members = clusters.find(items, connection.sql("from place").pl(), weeks=studied)
-    _put(connection, "cluster", found, temporary=False)
-    _put(connection, "cluster_place", members, temporary=False)
-    return found
-
-
-def _described_signals(
-    connection: duckdb.DuckDBPyConnection, signals: pl.DataFrame, record: surveillance.Record
-) -> pl.DataFrame:
-    """The signals with names, sentence, evidence and caveat: the `signal` mart."""
-    if signals.is_empty():
-        return pl.DataFrame(schema=_SIGNAL_SCHEMA)
-    place = connection.sql("from place").pl()
-    town = pl.when(pl.col("place_level") == "town").then("county_name").otherwise(pl.lit(""))
-    full_name = pl.concat_str(town, "place_name").alias("place_full_name")
-    issues = connection.sql(
-        "select issue_code, issue_name, group_name, role_name from issue union all "
-        "select distinct group_code, group_name || '（大类）', group_name, null from issue "
-        "where group_code not in (select issue_code from issue)"
-    ).pl()
-    named = signals.join(
-        place.select("place_code", "place_name", "county_code", full_name), on="place_code", maintain_order="left"
-    ).join(issues, on="issue_code", maintain_order="left")
-    _put(connection, "chosen_week", named.select("week_start_on", "issue_code").unique())
-    items = connection.sql(
-        "select w.week_start_on, e.registered_on, e.county_code, e.town_code, e.community_code, w.issue_code, "
-        "e.source, e.channel from event as e inner join issue as i on i.issue_code = e.issue_code "
-        "inner join chosen_week as w on w.issue_code in (i.issue_code, i.group_code) "
-        "and e.registered_on between w.week_start_on and w.week_start_on + 6"
-    ).pl()
-    names = dict(place.select("place_code", "place_name").iter_rows())
-    rows = named.to_dicts()
-    consists_of = wording.parts(items, named, names)
-    arrived = weeks.arrived_by_week(record.arrived)
-    return named.with_columns(
-        pl.col("kinds").list.join(","),
-        pl.Series("sentence", [wording.sentence(row) for row in rows]),
-        pl.Series("evidence", [wording.as_json(part) for part in consists_of]),
-        pl.Series(
-            "caveat",
-            [
-                wording.caveat(part, row["observed"], arrived.get((row["week_start_on"], row["county_code"]), 1.0))
-                for part, row in zip(consists_of, rows, strict=True)
-            ],
-        ),
-    ).select(list(_SIGNAL_SCHEMA))
-
-
-_DETECTION_SCHEMA = (
-    "week_start_on", "place_level", "place_code", "issue_code", "observed",
-    "expected", "upper_bound", "score", "p_value", "status", "reason",
-)  # fmt: skip
-_SIGNAL_SCHEMA = {
-    "signal_id": pl.String, "week_start_on": pl.Date, "signal_level": pl.String, "kind": pl.String, "kinds": pl.String,
-    "place_level": pl.String, "place_code": pl.String, "place_name": pl.String, "county_code": pl.String,
-    "issue_code": pl.String, "issue_name": pl.String, "group_name": pl.String, "role_name": pl.String,
-    "observed": pl.Int64, "expected": pl.Float64, "upper_bound": pl.Float64, "excess": pl.Float64,
-    "p_value": pl.Float64, "chance_per_year": pl.Float64, "since_on": pl.Date, "n_weeks": pl.Int64, "rank": pl.Int64,
-    "sentence": pl.String, "evidence": pl.String, "caveat": pl.String,
-}  # fmt: skip
-
-
-def _complete_weeks(connection: duckdb.DuckDBPyConnection, today: date) -> pl.DataFrame:
-    calendar = connection.sql("select day_on, week_start_on, is_workday from calendar").pl()
-    daily = connection.sql(
-        "select registered_on, sum(n_events)::bigint as n_events from daily_counts group by all"
-    ).pl()
-    return weeks.complete_weeks(calendar, daily, today)
-
-
-def _city(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    cities = "select place_code, place_name from place where place_level = 'city' order by place_code"
-    return connection.execute(cities).fetchall()[0]
+def _put_marts(connection: duckdb.DuckDBPyConnection, tables: signals.Tables) -> None:
+    for name, frame in tables.items():
+        _put(connection, name, frame, temporary=False)
 
 
 def _describe(
@@ -354,7 +252,7 @@ def _describe(
     judged_from = connection.execute(
         "select min(week_start_on) from weekly_detection where status <> 'not_assessed'"
     ).fetchall()[0][0]
-    city_code, city_name = _city(connection)
+    city_code, city_name = signals.city(connection)
     facts = {
         "version": str(version),
         "schema": publish.SCHEMA,

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from builders import add_reference, load, weekly
 
-from pipelines import build, publish
+from pipelines import build, publish, warehouse
 from pipelines.config import home as open_home
 from pipelines.errors import UsageError
 from pipelines.surveillance import stories, wording
@@ -126,3 +126,36 @@ def test_the_office_sets_its_budget(empty_home, monkeypatch):
     monkeypatch.setenv("YANPAN_BUDGET", "多")
     with pytest.raises(UsageError, match="YANPAN_BUDGET"):
         build.build(empty_home, today=TODAY)
+
+
+def arrive_weekly(home, *, late_every: int = 5) -> None:
+    """Turn the one batch of `load` into a file every Monday, in which of the week before one item in five is missing."""
+    with warehouse.connect(home) as connection:
+        connection.execute(
+            "create temp table arrival as select event_id, date_trunc('week', registered_at)::date"
+            " + case when event_id % ? = 0 then 14 else 7 end as known_on from core.event",
+            [late_every],
+        )
+        connection.execute(
+            "insert into core.batch by name select b.* replace (strftime(a.known_on, 'b%Y%m%d') as batch_id,"
+            " a.known_on as known_on) from core.batch as b, (select distinct known_on from arrival) as a"
+        )
+        connection.execute(
+            "update core.event set batch_id = strftime(a.known_on, 'b%Y%m%d')"
+            " from arrival as a where a.event_id = core.event.event_id"
+        )
+
+
+def test_a_week_that_is_still_coming_in_is_held_against_what_such_weeks_show(empty_home):
+    add_reference(empty_home)
+    load(empty_home, weekly([40] * 70 + [90]))
+    arrive_weekly(empty_home)
+    build.build(empty_home, today=TODAY)
+    with duckdb.connect(publish.version_file(empty_home, publish.current(empty_home)), read_only=True) as connection:
+        [(observed, expected)] = connection.execute(
+            "select observed, expected from weekly_detection"
+            " where week_start_on = '2026-11-09' and place_level = 'city'"
+        ).fetchall()
+        [(caveat,)] = connection.execute("select caveat from signal where week_start_on = '2026-11-09'").fetchall()
+    assert observed == 72 and expected == pytest.approx(32, rel=0.05)
+    assert "估计只到了 80%" in caveat

@@ -454,6 +454,21 @@ def test_one_warning_by_url(full):
     assert wording.LEVEL_NOTE in said(at)
 
 
+def test_a_warning_says_on_what_evidence(full):
+    rows = sql(full, "select signal_id, week_start_on from signal where kinds like '%,%' order by week_start_on desc")
+    at = opened("early_warnings", signal=rows[0][0], week=wording.week_code(rows[0][1]))
+    assert not at.exception
+    grounds = next(frame.value for frame in at.dataframe if "asked" in frame.value.columns)
+    assert {"数量超出"} < set(grounds["kind"]) <= set(wording.KINDS.values())
+
+
+def test_units_within_their_limits_are_said_and_the_nearest_is_drawn(full):
+    at = opened("early_warnings", part="单位办理")
+    assert not at.exception
+    assert "判定了" in said(at) and "到期未办结" in said(at)
+    assert "占到期的比例" in at.get("plotly_chart")[0].proto.spec
+
+
 def test_a_link_to_an_older_warning_leads_to_its_week(full):
     rows = sql(full, "select signal_id, max(week_start_on) from signal group by 1 order by 2, 1 limit 1")
     if not rows:
