@@ -188,7 +188,7 @@ def find_files(paths: list[Path], besides: Collection[Path] = ()) -> list[Path]:
             below = [
                 file
                 for file in sorted(path.rglob("*"))
-                if file.is_file() and file not in besides and _is_export(file.relative_to(path), FOLDER_SUFFIXES)
+                if file.is_file() and file not in besides and _is_export(file.relative_to(path.parent), FOLDER_SUFFIXES)
             ]
             is_reference_only = any(path.rglob("place.csv")) or any(path in file.parents for file in besides)
             if not below and not is_reference_only:

@@ -60,7 +60,7 @@ def judge(
     tables = {
         "weekly_detection": judged.detection.select(DETECTION_COLUMNS),
         "evidence": judged.evidence.filter(worth_keeping),
-        "signal": _described(connection, judged.signals, given),
+        "signal": _described(connection, judged, given),
     }
     return tables, judged.rule
 
@@ -85,9 +85,10 @@ def find_clusters(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame)
 
 
 def _described(
-    connection: duckdb.DuckDBPyConnection, signals: pl.DataFrame, given: surveillance.Record
+    connection: duckdb.DuckDBPyConnection, judged: surveillance.Judged, given: surveillance.Record
 ) -> pl.DataFrame:
     """The signals with names, sentence, evidence and caveat: the `signal` mart."""
+    signals = judged.signals
     if signals.is_empty():
         return pl.DataFrame(schema=_SIGNAL_SCHEMA)
     place = connection.sql("from place").pl()
@@ -113,6 +114,12 @@ def _described(
     rows = named.to_dicts()
     consists_of = wording.parts(items, named, names)
     arrived = weeks.arrived_by_week(given.arrived)
+    raised = dict(
+        judged.detection.filter((pl.col("place_level") == "city") & (pl.col("status") != "not_assessed"))
+        .group_by("week_start_on")
+        .agg((pl.col("status") == "alarm").mean())
+        .iter_rows()
+    )
     return named.with_columns(
         pl.col("kinds").list.join(","),
         pl.Series("sentence", [wording.sentence(row) for row in rows]),
@@ -120,7 +127,12 @@ def _described(
         pl.Series(
             "caveat",
             [
-                wording.caveat(part, row["observed"], arrived.get((row["week_start_on"], row["county_code"]), 1.0))
+                wording.caveat(
+                    part,
+                    row["observed"],
+                    arrived.get((row["week_start_on"], row["county_code"]), 1.0),
+                    raised.get(row["week_start_on"], 0.0),
+                )
                 for part, row in zip(consists_of, rows, strict=True)
             ],
         ),

@@ -284,7 +284,7 @@ def test_codes_are_written_in_words():
     data = reopened(workbook.xlsx(make_codes(), title="x"))["数据"]
     rows = list(data.iter_rows(values_only=True))
     assert rows[0][:2] == ("数据来源", "办理状态")
-    assert rows[1][:6] == ("12345热线", "已办结", "橙", "镇街", "超量", "基本满意")
+    assert rows[1][:6] == ("12345热线", "已办结", "橙", "镇街", "数量超出", "基本满意")
     assert rows[3][0] == "新来源" and rows[2][1] is None, "an unknown word stays, nothing stays nothing"
     assert rows[1][6] == "hotline", "only coded columns"
     lines = csv_text.csv_bytes(make_codes()).decode("utf-8-sig").splitlines()
@@ -414,7 +414,7 @@ def test_no_export_carries_text_or_a_small_count(published, buttons, view, param
 def test_the_map_and_its_table_hide_what_the_totals_would_tell(published, buttons):
     """Every county's total is on another map: of its towns none may be hidden alone, none of the hidden sums small."""
     at = opened(published, buttons, "hotspots", {"level": "town", "weeks": "1"})
-    (make,) = [make for label, make, _ in buttons if label == "数据 Excel"]
+    make, *_ = [make for label, make, _ in buttons if label == "数据 Excel"]
     head, *rows = reopened(make())["数据"].iter_rows(values_only=True)
     shown = {row[head.index("区域代码")]: row[head.index("件数")] for row in rows}
     true = dict(

@@ -26,8 +26,8 @@ def signals_of(home, *frames) -> pl.DataFrame:
 def test_a_town_event_is_one_signal_not_three(empty_home):
     found = signals_of(
         empty_home,
-        weekly([10] * 60 + [50]),
-        weekly([10] * 61, county_name="临川县", town_name="石桥镇", community_name=None),
+        weekly([10] * 130 + [50]),
+        weekly([10] * 131, county_name="临川县", town_name="石桥镇", community_name=None),
     ).filter(pl.col("week_start_on") == date(2026, 11, 9))
     assert found.select("place_name", "observed", "rank").rows() == [("和平街道", 50, 1)]
     assert found["signal_level"][0] == "red"
@@ -36,20 +36,20 @@ def test_a_town_event_is_one_signal_not_three(empty_home):
 def test_two_towns_far_apart_are_two_signals(empty_home):
     found = signals_of(
         empty_home,
-        weekly([10] * 60 + [50]),
-        weekly([10] * 60 + [45], county_name="临川县", town_name="石桥镇", community_name=None),
+        weekly([10] * 130 + [50]),
+        weekly([10] * 130 + [45], county_name="临川县", town_name="石桥镇", community_name=None),
     ).filter(pl.col("week_start_on") == date(2026, 11, 9))
     assert set(found["place_name"]) == {"和平街道", "石桥镇"}
 
 
 def test_a_story_keeps_its_name_while_it_lasts(empty_home):
-    found = signals_of(empty_home, weekly([10] * 58 + [35, 45, 50])).filter(pl.col("since_on") == date(2026, 10, 26))
+    found = signals_of(empty_home, weekly([10] * 128 + [35, 45, 50])).filter(pl.col("since_on") == date(2026, 10, 26))
     assert found["n_weeks"].to_list() == [1, 2, 3]
     assert found["signal_id"].n_unique() == 1
 
 
 def test_quiet_weeks_are_quiet(empty_home):
-    assert signals_of(empty_home, weekly([9, 11, 10, 8, 12] * 7)).is_empty()
+    assert signals_of(empty_home, weekly([9, 11, 10, 8, 12] * 26)).is_empty()
 
 
 def test_too_short_a_history_gives_no_signal_and_no_error(empty_home):
@@ -57,7 +57,7 @@ def test_too_short_a_history_gives_no_signal_and_no_error(empty_home):
 
 
 def test_the_sentence_carries_the_figures(empty_home):
-    signal = signals_of(empty_home, weekly([10] * 60 + [50])).to_dicts()[-1]
+    signal = signals_of(empty_home, weekly([10] * 130 + [50])).to_dicts()[-1]
     assert signal["sentence"].startswith(
         f"云溪区和平街道“{signal['issue_name']}”本周 50 件，按往年和近期水平应在 10 件左右"
     )
@@ -86,8 +86,8 @@ def test_old_data_of_another_place_leave_this_week_alone(empty_home, tmp_path):
     """Loading a district's file from years ago changes no warning of today."""
     other = open_home(tmp_path / "other")
     today = [
-        weekly([10] * 60 + [50]),
-        weekly([10] * 61, county_name="临川县", town_name="石桥镇", community_name=None),
+        weekly([10] * 130 + [50]),
+        weekly([10] * 131, county_name="临川县", town_name="石桥镇", community_name=None),
     ]
     long_ago = weekly([40] * 30, end_week=date(2018, 11, 26), county_name="远方区", town_name="甲街道")
     columns = ["week_start_on", "place_code", "issue_code", "observed", "expected", "p_value", "signal_level"]
@@ -97,14 +97,14 @@ def test_old_data_of_another_place_leave_this_week_alone(empty_home, tmp_path):
 def test_a_place_that_starts_to_report_is_not_an_event(empty_home):
     found = signals_of(
         empty_home,
-        weekly([10] * 61),
+        weekly([10] * 131),
         weekly([20] * 6, county_name="临川县", town_name="石桥镇", community_name=None),
     )
     assert "临川县" not in found["place_name"].to_list() and "石桥镇" not in found["place_name"].to_list()
 
 
 def test_without_reference_data_the_whole_city_still_warns(empty_home):
-    raised = [4, 5, 4, 6, 5, 5] * 10 + [30]
+    raised = [4, 5, 4, 6, 5, 5] * 22 + [30]
     frames = [weekly(raised, county_name=f"第{n}区", town_name=None, community_name=None) for n in "一二三四五"]
     load(empty_home, *frames)
     build.build(empty_home, today=TODAY)
@@ -117,8 +117,8 @@ def test_without_reference_data_the_whole_city_still_warns(empty_home):
 
 def test_the_office_sets_its_budget(empty_home, monkeypatch):
     frames = [
-        weekly([10] * 60 + [50]),
-        weekly([10] * 60 + [45], county_name="临川县", town_name="石桥镇", community_name=None),
+        weekly([10] * 130 + [50]),
+        weekly([10] * 130 + [45], county_name="临川县", town_name="石桥镇", community_name=None),
     ]
     monkeypatch.setenv("YANPAN_BUDGET", "1")
     found = signals_of(empty_home, *frames)
@@ -148,7 +148,7 @@ def arrive_weekly(home, *, late_every: int = 5) -> None:
 
 def test_a_week_that_is_still_coming_in_is_held_against_what_such_weeks_show(empty_home):
     add_reference(empty_home)
-    load(empty_home, weekly([40] * 70 + [90]))
+    load(empty_home, weekly([40] * 130 + [90]))
     arrive_weekly(empty_home)
     build.build(empty_home, today=TODAY)
     with duckdb.connect(publish.version_file(empty_home, publish.current(empty_home)), read_only=True) as connection:

@@ -111,7 +111,7 @@ def smallest(figures: Mapping[str, Any]) -> str:
     for shape, name in (("sudden", "突发的事"), ("slow", "缓慢上升的事")):
         size = figures["planted"]["smallest_seen"][shape]
         if size:
-            said.append(f"{name}多出 {size} 件及以上的，八成以上报得出；再小的多半看不到")
+            said.append(f"{name}多出 {size} 件及以上的，八成以上报得出；再小的不一定看得到")
         else:
             said.append(f"{name}即使多出 {largest} 件，也不能保证八成报得出（或埋入的太少，说不准）")
     return "；".join(said) + "。小事要靠窗口人员的判断，不能靠预警。"

@@ -54,7 +54,9 @@ def listing(clusters: pl.DataFrame, choice: filters.Choice, week: date, edition:
         page.quiet("空间聚集按全部来源、跨社区村计算；选定一个来源或社区村时不列。")
         return
     if clusters.is_empty():
-        page.quiet("这一周没有在小范围内异常集中的事项，或点位、历史不足以判断。")
+        page.quiet(
+            "这一周没有列出空间聚集：没有在小范围内异常集中的事项，或者点位、历史不足。只查找最近一个季度的各周。"
+        )
         return
     for row in clusters.head(N_LISTED).iter_rows(named=True):
         with st.container(horizontal=True, wrap=False, gap="small", key=f"cluster_{row['number']}"):

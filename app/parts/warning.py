@@ -34,8 +34,9 @@ def safe_signals(signals: pl.DataFrame) -> pl.DataFrame:
     )
     said = [spoken(row) for row in signals.iter_rows(named=True)]
     is_hidden = pl.col("observed" + disclosure.MARK).is_not_null()
-    return safe.with_columns(
-        pl.Series("sentence", said, dtype=pl.String), pl.when(~is_hidden).then("caveat").alias("caveat")
+    kinds = pl.col("kinds").str.split(",").list.eval(pl.element().replace(wording.KINDS)).list.join("、")
+    return safe.drop("is_rarest", strict=False).with_columns(
+        kinds, pl.Series("sentence", said, dtype=pl.String), pl.when(~is_hidden).then("caveat").alias("caveat")
     )
 
 
@@ -44,7 +45,7 @@ def spoken(signal: Mapping[str, Any]) -> str:
     k = disclosure.threshold(signal["issue_code"])
     if signal["observed"] >= k:
         return signal["sentence"]
-    lasting = "本周首次出现" if signal["n_weeks"] == 1 else f"已连续 {signal['n_weeks']} 周偏高"
+    lasting = "本周首次出现" if signal["n_weeks"] == 1 else f"本周是第 {signal['n_weeks']} 周"
     where = f"{wording.place(signal)}“{signal['issue_name']}”"
     return f"{where}本周超出往年和近期水平，{lasting}；件数不足 {k} 件，按最小格子规则不列。"
 
@@ -170,7 +171,7 @@ def detail(signal: dict, edition: page.Edition) -> None:
 
 GROUNDS = {
     "excess": "本周件数与往年、近期水平相比",
-    "rise": "近 8 周是否一周比一周高",
+    "rise": "近 8 周合起来是否偏高，越近越高",
     "cluster": "近几周是否集中在一小片地方",
     "repeat": "近 4 周里来源标明重复的占比",
     "channel": "是否至少两个来源同时偏高",

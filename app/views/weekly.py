@@ -21,6 +21,9 @@ figures = figures.with_columns(
     pl.when(pl.col("week_start_on") == week).then(pl.col(name).fill_null(0)).otherwise(pl.col(name)).alias(name)
     for name in ("n_due", "n_overdue")
 )
+missing = marts.query("not_reported", week=week)["place_name"].to_list()
+if missing:
+    page.quiet(f"{'、'.join(missing)}本周还没有上报，下面的全市数字不含它；它的序列没有判定。")
 headline(figures, week, edition.data_from)
 page.foot(
     figures.tail(13),

@@ -69,6 +69,7 @@ MIN_MEAN, LOG_MEAN = 1e-4, (-12.0, 30.0)
 LARGEST_COUNT = 1e15  # whole numbers above it are no longer told apart
 
 CLUMP = 4.0
+ROUGH = 1.0  # variance of log φ among series rougher than their group
 TIMING = 0.8  # weeks by which a steep season is early or late (standard deviation)
 
 LAGS = 4
@@ -126,6 +127,7 @@ def predictive_exceedance(
     groups: np.ndarray | None = None,
     known_from: np.ndarray | None = None,
     year_weeks: float = YEAR_WEEKS,
+    season_known: int = YEAR,
     alpha: float = 0.01,
     bounds_from: float = 0.0,
     evaluate: int | None = None,
@@ -141,7 +143,8 @@ def predictive_exceedance(
     `covariates`: (weeks × any) further columns of the regression, of the parents where there are any, e.g. weeks around
     a moving festival. `groups`: (series,) small whole numbers; series of one group share the prior of their dispersion
     (default: all one). `known_from`: (series,) week from which a series has been reported at all; earlier zeros are
-    ignorance, not calm (default 0). `year_weeks`: the season's length. `bounds_from`: weeks without a case and with fewer expected get no
+    ignorance, not calm (default 0). `year_weeks`: the season's length; `season_known`: from so many weeks of history on the
+    season counts as known, before it methods `share` and `flat`. `bounds_from`: weeks without a case and with fewer expected get no
     `upper_bound` (NaN) unless their series alarms in one of the weeks; this saves time, no verdict depends on it. Appending weeks never changes an earlier
     verdict of a given set of series. Raises ValueError (a Chinese sentence) for gaps, negative counts, odd shapes.
 
@@ -173,6 +176,7 @@ def predictive_exceedance(
         parent=None if parent is None else checked(np.asarray(parent, dtype=float).T, None)[0],
         parent_of=family,
         year_weeks=year_weeks,
+        season_known=season_known,
     )
     if record.parent is not None and len(record.parent) != n_weeks:
         raise ValueError(f"上级序列应有 {n_weeks} 周，与计数一一对应，收到 {len(record.parent)} 周")
@@ -214,6 +218,7 @@ class _Record:
     parent: np.ndarray | None  # (weeks × parents)
     parent_of: np.ndarray
     year_weeks: float
+    season_known: int
 
 
 class _Scores:
@@ -264,7 +269,7 @@ def _methods(record: _Record, anchor: int) -> dict[str, np.ndarray]:
     """Columns by method; a series that is in none is not assessed."""
     have = anchor - record.since
     is_long = have >= LONG_WEEKS + LONG_GUARD
-    has_year, is_known = have >= YEAR, have - _short_guard(have) >= MIN_WEEKS
+    has_year, is_known = have >= record.season_known, have - _short_guard(have) >= MIN_WEEKS
     if record.parent is None:
         chosen = {"own": has_year, "flat": ~has_year & is_known}
     else:
@@ -631,7 +636,8 @@ def _pooled(
     together = np.log((total(clumps[0]) + 1) / (total(clumps[1]) + 1))
     middle = np.maximum(total(weight * log_phi) / total(weight), together)
     between = (total(weight * ((log_phi - middle) ** 2 - log_variance)) + 0.3) / (total(weight) + 3)
-    between = np.where(log_phi > middle - 1e-9, 1e3, np.maximum(between, 0.01))  # a group of one borrows nothing
+    # A rough series is drawn towards its group only as far as it is not known: of a few cases it may be chance.
+    between = np.where(log_phi > middle - 1e-9, ROUGH, np.maximum(between, 0.01))
     variance = 1 / (1 / log_variance + 1 / between)
     return np.exp(variance * (log_phi / log_variance + middle / between)), np.sqrt(variance)
 

@@ -1,8 +1,9 @@
 """Which places have more items of an issue than their past, the season and the calendar explain?
 
 Series on three place levels (city, county, town) × two issue levels (issue, group of issues), all judged by
-`detectors.predictive`: from three years of history on by the series' own level, trend and season; with one to three by
-the season of the issue in the whole city; younger or sparser ones by their share of the city's items of that week.
+`detectors.predictive`: from three years of history on by the series' own level, trend and season; with two to three by
+the season of the issue in the whole city; younger or sparser ones by their share of the city's items of that week, so that
+a season not yet known is none of theirs. The city itself is judged from SEASON_WEEKS weeks of history on.
 The last weeks are expected to show as much as had usually arrived by then (`weeks.completeness`).
 """
 
@@ -17,7 +18,9 @@ HISTORY_WEEKS = 53  # weeks judged, enough for a year of band on the trend chart
 PLACE_LEVELS = ("city", "county", "town")
 SILENT_BELOW = 0.5  # expected items; weeks without an item and less than this are not listed
 ALPHA = 0.01
+SEASON_WEEKS = 112  # two years and the guard: before, a season that comes up sharply looks like an event
 NOT_REPORTED = "本周还没有上报"
+SEASON_UNKNOWN = "历史不足两年，全市的季节还说不准"
 
 DETECTION_COLUMNS = [*EVIDENCE_COLUMNS, "phi", "n_weeks_window", "method"]
 
@@ -110,9 +113,11 @@ def _judge(
         known_from=np.zeros(len(row)) if level == "city" else series["since"].to_numpy(),
         alpha=ALPHA,
         bounds_from=SILENT_BELOW,
+        season_known=SEASON_WEEKS,
         evaluate=evaluate,
     )
-    reason = np.where(activity[:, judged.weeks] > 0, judged.reason, NOT_REPORTED)
+    reason = np.where(judged.method == "flat", SEASON_UNKNOWN, judged.reason)
+    reason = np.where(activity[:, judged.weeks] > 0, reason, NOT_REPORTED)
     is_known = reason == ""
     parents = dict(record.places.select("place_code", "parent_code").iter_rows())
     series = series.with_columns(

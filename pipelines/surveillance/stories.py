@@ -2,7 +2,8 @@
 
 An event shows in a town, its county and the city, in an issue and its group, this week and next: of these one speaks,
 and it keeps its name while it goes on. A signal's `signal_id` is made of where and when it first spoke, so that the same
-data give the same name, and further weeks change no earlier signal.
+data give the same name, and on the same evidence further weeks change no earlier signal. (Clusters are searched for the last
+weeks only, and the budget looks at all judged weeks: what was shown on a past Monday is kept by a replay of that day.)
 
 The office says how many signals a week it can look at (`Rule.budget`) and how many chance ones it puts up with
 (`Rule.false_per_week`). The second is the rate of false discoveries too (`Rule.q`): in a week in which nothing is going on
@@ -31,7 +32,7 @@ RED_MIN_EXCESS = 20
 
 SIGNAL_COLUMNS = [
     *NODE, "signal_id", "signal_level", "kind", "kinds", "observed", "expected", "upper_bound", "excess", "p_value",
-    "chance_per_year", "since_on", "n_weeks", "rank",
+    "chance_per_year", "since_on", "n_weeks", "rank", "is_rarest",
 ]  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def _stories(controlled: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFram
     schema = pl.Schema({**speaking.schema, "signal_id": pl.String()})
     return pl.DataFrame(named, schema=schema).select(
         *NODE, "signal_id", "kinds", "observed", "expected", "upper_bound", "excess",
-        pl.col("p_joined").alias("p_value"), "chance_per_year", "since_on", "n_weeks",
+        pl.col("p_joined").alias("p_value"), "chance_per_year", "since_on", "n_weeks", "is_rarest",
     )  # fmt: skip
 
 
@@ -118,6 +119,7 @@ def _runs(tested: pl.DataFrame) -> pl.DataFrame:
     return raised.with_columns(breaks.cum_sum().over(keys).alias("run")).with_columns(
         pl.col("week_start_on").min().over(run).alias("since_on"),
         pl.col("holds").cast(pl.Int8).cum_max().over(run).cast(pl.Boolean).alias("has_held"),
+        (pl.col("chance_per_year") <= pl.col("chance_per_year").cum_min().over(run)).alias("is_rarest"),
         pl.col("chance_per_year").cum_min().over(run),
         ((pl.col("week_start_on") - pl.col("week_start_on").min()).dt.total_days() // 7 + 1).over(run).alias("n_weeks"),
     )
@@ -206,7 +208,8 @@ def _named(rows: list[dict], above: _Above) -> Iterator[dict]:
             since: date = min(last[name]["since_on"], row["since_on"])
             weeks = (row["week_start_on"] - since).days // 7 + 1
             chance = min(row["chance_per_year"], last[name]["chance_per_year"])
-            row = {**row, "since_on": since, "n_weeks": weeks, "chance_per_year": chance}
+            is_rarest = row["is_rarest"] and row["chance_per_year"] <= chance
+            row = {**row, "since_on": since, "n_weeks": weeks, "chance_per_year": chance, "is_rarest": is_rarest}
         else:
             name = _id(row)
         row = {**row, "signal_id": name}

@@ -5,9 +5,11 @@ from datetime import date
 
 import polars as pl
 
+EVERYTHING_RAISED = 0.25
+
 KINDS = {
     "excess": "数量超出",
-    "rise": "持续上升",
+    "rise": "近8周偏高",
     "cluster": "空间聚集",
     "repeat": "重复未解",
     "channel": "多渠道同时",
@@ -33,28 +35,39 @@ def sentence(signal: dict) -> str:
 
     >>> sentence({"place_full_name": "云溪区和平街道", "issue_name": "供暖", "observed": 63, "expected": 12.4, "upper_bound": 24.0,
     ...           "since_on": date(2026, 11, 2), "n_weeks": 2, "chance_per_year": 0.02})
-    '云溪区和平街道“供暖”本周 63 件，按往年和近期水平应在 12 件左右（上限 24 件），多出 51 件；自 11月2日起已连续 2 周偏高。这样的波动纯属偶然的机会：约 50 年一次。'
+    '云溪区和平街道“供暖”本周 63 件，按往年和近期水平应在 12 件左右（上限 24 件），多出 51 件；自 11月2日那一周算起，本周是第 2 周。这样的波动纯属偶然的机会：约 50 年一次。'
     """
     since = signal["since_on"]
     lasting = (
         "本周首次出现"
         if signal["n_weeks"] == 1
-        else f"自 {since.month}月{since.day}日起已连续 {signal['n_weeks']} 周偏高"
+        else f"自 {since.month}月{since.day}日那一周算起，本周是第 {signal['n_weeks']} 周"
     )
-    unsaid = {"excess", "rise"} if signal["n_weeks"] == 1 else {"excess"}  # one jump is no sustained rise
+    unsaid = {"excess", "rise"} if signal["n_weeks"] == 1 else {"excess"}  # one jump is no course of eight weeks
     others = "、".join(KINDS[kind] for kind in signal.get("kinds") or [] if kind not in unsaid)
     also = f"，并有{others}" if others else ""
     about = f"应在 {signal['expected']:.0f} 件左右" if signal["expected"] >= 1 else "应不到 1 件"
+    over = f"多出 {signal['observed'] - signal['expected']:.0f} 件"
+    if signal["observed"] <= signal["upper_bound"]:
+        over += "，单看本周没有超出上限"
+    which = "这样的波动" if signal.get("is_rarest", True) else "这件事里最罕见的一周"
     return (
         f"{signal['place_full_name']}“{signal['issue_name']}”本周 {signal['observed']} 件，按往年和近期水平{about}"
-        f"（上限 {signal['upper_bound']:.0f} 件），多出 {signal['observed'] - signal['expected']:.0f} 件；{lasting}{also}。"
-        f"这样的波动纯属偶然的机会：{chance_words(signal['chance_per_year'])}。"
+        f"（上限 {signal['upper_bound']:.0f} 件），{over}；{lasting}{also}。"
+        f"{which}纯属偶然的机会：{chance_words(signal['chance_per_year'])}。"
     )
 
 
-def caveat(parts: dict, observed: int, arrived: float = 1.0) -> str:
-    """What a careful reader should know before acting on it; '' if nothing. `arrived`: share of the week known so far."""
+def caveat(parts: dict, observed: int, arrived: float = 1.0, raised: float = 0.0) -> str:
+    """What a careful reader should know before acting on it; '' if nothing.
+
+    `arrived`: share of the week known so far. `raised`: share of all issues that are above their bound in the whole city.
+    """
     notes = []
+    if raised > EVERYTHING_RAISED:
+        notes.append(
+            f"本周全市有 {raised:.0%} 的事项同时超出上限，可能是数据范围变了（新接入、补录、改渠道），不像一件事"
+        )
     if arrived < 1:
         notes.append(f"本周的数据估计只到了 {arrived:.0%}，预期已按此折算")
     busiest = parts["days"][0]
