@@ -288,7 +288,7 @@ def test_codes_are_written_in_words():
     assert rows[3][0] == "新来源" and rows[2][1] is None, "an unknown word stays, nothing stays nothing"
     assert rows[1][6] == "hotline", "only coded columns"
     lines = csv_text.csv_bytes(make_codes()).decode("utf-8-sig").splitlines()
-    assert lines[1].startswith("12345热线,已办结,橙,镇街,超量,基本满意")
+    assert lines[1].startswith("12345热线,已办结,橙,镇街,数量超出,基本满意")
 
 
 def test_status_of_a_week_is_a_verdict():

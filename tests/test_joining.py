@@ -83,6 +83,13 @@ def test_a_lone_town_is_found_and_named():
     assert controlled["n_series"].unique().to_list() == [2 * (1 + N_COUNTIES + N_COUNTIES * N_TOWNS)]
 
 
+def test_where_the_city_is_not_assessed_its_towns_still_are():
+    p = {**dict.fromkeys(COUNTIES, 0.4), **dict.fromkeys(TOWNS, 0.5), TOWNS[3]: 1e-6}
+    without_city = families(["0101"], [WEEK]).filter(pl.col("place_level") != "city")
+    controlled = joining.control(joining.join(verdicts(p), none()), without_city, PLACES)
+    assert controlled.filter("survives")["place_code"].to_list() == [TOWNS[3]]
+
+
 def test_one_issue_in_every_town_names_the_city_too():
     p = {"9901": 1e-8, **dict.fromkeys(COUNTIES, 1e-4), **dict.fromkeys(TOWNS, 0.01)}
     controlled = joining.control(joining.join(verdicts(p), none()), families(["0101"], [WEEK]), PLACES)

@@ -20,7 +20,7 @@ SILENT_BELOW = 0.5  # expected items; weeks without an item and less than this a
 ALPHA = 0.01
 SEASON_WEEKS = 112  # two years and the guard: before, a season that comes up sharply looks like an event
 NOT_REPORTED = "本周还没有上报"
-SEASON_UNKNOWN = "历史不足两年，全市的季节还说不准"
+SEASON_UNKNOWN = "历史不足两年，季节还说不准"
 
 DETECTION_COLUMNS = [*EVIDENCE_COLUMNS, "phi", "n_weeks_window", "method"]
 
@@ -43,13 +43,13 @@ def detect(record: Record, *, evaluate: int = HISTORY_WEEKS) -> tuple[pl.DataFra
         return _nothing(), pl.DataFrame(schema=_FAMILY)
     groups = dict(record.issues.select("issue_code", "group_code").iter_rows())
     verdicts, families = [], []
-    for counted in (counts, _by_group(counts, groups)):
+    for counted, is_group in ((counts, False), (_by_group(counts, groups), True)):
         if counted.is_empty():
             continue
         whole, codes = _matrix(counted.with_columns(pl.lit(record.city_code).alias("place_code")), len(weeks))
         row_of = {code: row for row, code in enumerate(codes["issue_code"])}
         for level in PLACE_LEVELS:
-            judged = _judge(record, counted, level, whole, row_of, weeks, evaluate)
+            judged = _judge(record, counted, level, whole, row_of, weeks, evaluate, is_group)
             if judged:
                 verdicts.append(judged[0])
                 families.append(judged[1])
@@ -87,6 +87,7 @@ def _judge(
     row_of: dict[str, int],
     weeks: list,
     evaluate: int,
+    is_group: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame] | None:
     column = pl.lit(record.city_code) if level == "city" else pl.col(f"{level}_code")
     county = pl.lit(None, pl.String) if level == "city" else pl.col("county_code")
@@ -116,7 +117,9 @@ def _judge(
         season_known=SEASON_WEEKS,
         evaluate=evaluate,
     )
-    reason = np.where(judged.method == "flat", SEASON_UNKNOWN, judged.reason)
+    # Of a group the share in the city has a season too: the mix of its issues differs from place to place.
+    is_young = (judged.method == "flat") | (is_group & (judged.method == "share") & (judged.weeks < SEASON_WEEKS))
+    reason = np.where(is_young, SEASON_UNKNOWN, judged.reason)
     reason = np.where(activity[:, judged.weeks] > 0, reason, NOT_REPORTED)
     is_known = reason == ""
     parents = dict(record.places.select("place_code", "parent_code").iter_rows())

@@ -95,9 +95,7 @@ def control(joined: pl.DataFrame, families: pl.DataFrame, places: pl.DataFrame, 
         .group_by(issue)
         .agg(pl.col("n_series").sum().alias("n_counties"))
     )
-    n_roots = (
-        counted.filter(pl.col("place_level") == "city").group_by("week_start_on").agg(pl.len().alias("n_family_roots"))
-    )
+    n_roots = counted.group_by("week_start_on").agg(pl.col("issue_code").n_unique().alias("n_family_roots"))
     # families: a county and its towns; the city and its counties; the issues
     below = (
         nodes.filter(pl.col("county").is_not_null())

@@ -21,6 +21,7 @@ import polars as pl
 from pipelines.surveillance.joining import NODE
 
 MIN_OBSERVED = 5
+MIN_EXCESS, MIN_EXCESS_SHARE = 3.0, 0.25  # items, of the expectation: less in a week below its bound is not told
 RAISED_P = 0.05  # a story goes on while its weeks are at least this unusual
 SPEAKING_P = 0.01  # and is listed in the weeks that are at least this unusual
 MAX_GAP_WEEKS = 2
@@ -88,8 +89,14 @@ def _stories(controlled: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFram
     runs = _runs(
         controlled.with_columns(holds.alias("holds"), (pl.col("observed") - pl.col("expected")).alias("excess"))
     )
+    # The week itself must show it: above its bound, or raised enough beside other evidence.
+    shows = pl.col("excess") >= pl.max_horizontal(pl.lit(MIN_EXCESS), MIN_EXCESS_SHARE * pl.col("expected"))
     speaking = runs.filter(
-        "has_held", pl.col("p_joined") <= SPEAKING_P, pl.col("excess") > 0, pl.col("observed") >= MIN_OBSERVED
+        "has_held",
+        pl.col("p_joined") <= SPEAKING_P,
+        pl.col("observed") >= MIN_OBSERVED,
+        pl.col("excess") > 0,
+        (pl.col("observed") > pl.col("upper_bound")) | shows,
     ).sort(NODE)
     above = _Above(
         dict(places.select("place_code", "parent_code").iter_rows()),
