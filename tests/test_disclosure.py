@@ -347,6 +347,7 @@ def make_signal(**columns) -> dict:
         "issue_code": "1002", "issue_name": "就医服务", "place_level": "town", "place_name": "和平街道", "county_name": "云溪区",
         "observed": 7, "n_weeks": 1, "sentence": "本周 7 件", "evidence": '{"places":[{"name":"柳岸社区","code":"1","n_events":7}]}',
         "excess": 6.0, "upper_bound": 3.0, "p_value": 0.001, "chance_per_year": 0.2, "caveat": "86% 集中在一天",
+        "kinds": "rise,excess",
     } | columns  # fmt: skip
 
 
@@ -361,7 +362,8 @@ def test_a_warning_about_a_sensitive_issue_says_no_small_count():
     )
     ordinary = make_signal(issue_code="0501")
     assert warning.spoken(ordinary) == "本周 7 件"
-    assert warning.safe_signals(pl.DataFrame([ordinary]))["observed"].to_list() == [7]
+    safe = warning.safe_signals(pl.DataFrame([ordinary]))
+    assert safe["observed"].to_list() == [7] and safe["kinds"].to_list() == ["近8周偏高、数量超出"]
 
 
 def test_a_small_rest_is_not_told_by_the_places_named():

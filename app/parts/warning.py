@@ -35,7 +35,7 @@ def safe_signals(signals: pl.DataFrame) -> pl.DataFrame:
     said = [spoken(row) for row in signals.iter_rows(named=True)]
     is_hidden = pl.col("observed" + disclosure.MARK).is_not_null()
     kinds = pl.col("kinds").str.split(",").list.eval(pl.element().replace(wording.KINDS)).list.join("、")
-    return safe.drop("is_rarest", strict=False).with_columns(
+    return safe.with_columns(
         kinds, pl.Series("sentence", said, dtype=pl.String), pl.when(~is_hidden).then("caveat").alias("caveat")
     )
 
