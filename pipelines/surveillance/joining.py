@@ -18,9 +18,6 @@ from pipelines.surveillance.record import EVIDENCE_COLUMNS
 FDR = 0.10
 WEIGHTS = {"excess": 0.7, "rise": 0.1, "cluster": 0.1, "repeat": 0.05, "channel": 0.05}
 """Where an event is expected to show; sums to 1."""
-TRUST = {"rise": 0.85, "cluster": 0.75}
-"""Exponents of the p-values of kinds whose small values came too often in cities without events (`bench fusion`): items
-registered in bundles crowd together, and weeks that have something in common look like a rise."""
 SPEAKS = 0.05  # a kind of evidence is named from here on
 
 NODE = ["week_start_on", "place_level", "place_code", "issue_code"]
