@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from pipelines import build, publish, signals, states, warehouse
-from pipelines.config import SQL, Home, warning_budget
+from pipelines.config import Home, warning_budget
 from pipelines.errors import UsageError
 from pipelines.surveillance import Record, stories, weeks
 from pipelines.surveillance.backtest import BASELINE_WEEKS, CITIES, MAX_WEEKS, MIN_WEEKS, backtest
@@ -69,17 +69,12 @@ def _read(home: Home, version: int, first: date | None, last: date | None) -> tu
             raise UsageError("正在使用的版本由旧程序发布。请先用 yanpan build 重新发布，再运行 yanpan backtest。")
         as_of = date.fromisoformat(meta["as_of"])
         states.view_as_known(connection, as_of, warehouse="warehouse")
-        connection.execute(
-            "create temp table build_parameter as select $end::timestamp as as_of_end",
-            {"end": as_of + timedelta(days=1)},
-        )
         upto = date.fromisoformat(meta["last_full_week"]) + timedelta(days=7)
         complete = signals.complete_weeks(connection, upto)
         chosen, n_weeks = _chosen(complete, first, last)
         record = signals.record(connection, chosen, as_of)
         since = chosen["week_start_on"][-n_weeks] - timedelta(weeks=sum(weeks.DELAY_WEEKS))
-        text = (SQL / "views" / "first_reports.sql").read_text(encoding="utf-8")
-        reports = connection.sql(text, params={"since": since}).pl()
+        reports = signals.first_reports(connection, since)
     judged = record.weekly.filter(pl.col("week_start_on").is_in(chosen["week_start_on"].implode()))
     columns = [*judged.columns, "known_on"]
     return replace(record, weekly=judged), reports.select(columns), n_weeks

@@ -4,7 +4,7 @@ Adds weekly_detection (every verdict on a count), evidence (the other kinds), cl
 What is judged and how is in `surveillance`; here is what it reads and how its answers are named.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import polars as pl
@@ -35,11 +35,9 @@ _SIGNAL_SCHEMA = {
 def record(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date) -> surveillance.Record:
     """What early warning looks at, from the marts just built. `complete`: see `weeks.complete_weeks`."""
     [(n_days,)] = connection.execute("select count(distinct known_on) from known_batch").fetchall()
-    triangle = (
-        connection.sql((SQL / "views" / "reporting_triangle.sql").read_text(encoding="utf-8")).pl()
-        if n_days >= weeks.MIN_DELAY_WEEKS  # fewer say nothing about delays
-        else pl.DataFrame()
-    )
+    since = as_of - timedelta(weeks=weeks.DELAY_WEEKS[1] + 2)
+    # fewer days say nothing about delays
+    triangle = first_reports(connection, since) if n_days >= weeks.MIN_DELAY_WEEKS else pl.DataFrame()
     return surveillance.Record(
         weekly=connection.sql("from weekly_counts").pl(),
         weeks=complete,
@@ -48,6 +46,12 @@ def record(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of:
         city_code=city(connection)[0],
         arrived=weeks.completeness(triangle, complete["week_start_on"].to_list(), as_of),
     )
+
+
+def first_reports(connection: duckdb.DuckDBPyConnection, since: date) -> pl.DataFrame:
+    """When the office first had the items of each week since `since`: the reporting triangle."""
+    text = (SQL / "views" / "first_reports.sql").read_text(encoding="utf-8")
+    return connection.sql(text, params={"since": since}).pl()
 
 
 def judge(

@@ -1,4 +1,5 @@
--- When did the office first have the items of each week since $since? For the backtest, which judges as on that Monday.
+-- When did the office first have the items of each week since $since? The reporting triangle, for `weeks.completeness`
+-- and for the backtest, which judges as on that Monday.
 -- grain: week_start_on, source, county_code, town_code, community_code, issue_code, known_on
 with recent as (
     select event_id from known_event where registered_at >= $since
