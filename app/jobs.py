@@ -149,11 +149,9 @@ def cancel(job_id: str) -> None:
         return
     (job.folder / "cancel").touch()
     patience = time.monotonic() + CANCEL_SECONDS
-    asked = False
     while _is_alive(job) and time.monotonic() < patience:
-        if not asked and job.pid is not None:
+        if job.pid is not None:  # again and again: a command that is only just starting does not hear the first
             _end(job.pid, hard=False)
-            asked = True
         time.sleep(0.05)
         job = _read(job.folder) or job
     if job.status == RUNNING and job.pid is not None and _is_alive(job):

@@ -76,6 +76,23 @@ def test_one_at_a_time_and_a_cancel_writes_nothing(empty_home, tmp_path):
     assert jobs.ask("batches").get("batches", []) == []
 
 
+def test_a_cancel_the_command_does_not_hear_is_said_again(empty_home, tmp_path, monkeypatch):
+    """A signal between the start of the job and the start of its command reaches nobody."""
+    end, heard = jobs._end, []
+
+    def deaf_at_first(pid: int, *, hard: bool) -> None:
+        heard.append(hard)
+        if len(heard) > 1:
+            end(pid, hard=hard)
+
+    monkeypatch.setattr(jobs, "_end", deaf_at_first)
+    upload, paths = uploaded(slow(tmp_path))
+    job = running_with_pid(jobs.start("ingest", "导入 1 个文件", [["ingest", *paths]], upload=upload).id)
+    jobs.cancel(job.id)
+    assert ended(job.id).status == jobs.CANCELLED and heard[:2] == [False, False]
+    assert jobs.ask("batches").get("batches", []) == []
+
+
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 是 POSIX 的说法")
 def test_a_killed_job_is_set_down_and_its_files_go(empty_home, tmp_path):
     upload, paths = uploaded(slow(tmp_path))
