@@ -18,6 +18,7 @@ from pipelines import (
     classify,
     corrections,
     deadlines,
+    emerging,
     places,
     positions,
     privacy_scan,
@@ -30,7 +31,7 @@ from pipelines import (
 )
 from pipelines.config import SEEDS, SQL, Home
 from pipelines.errors import CheckFailed, SourceError, UsageError
-from pipelines.surveillance import clusters, stories
+from pipelines.surveillance import stories
 
 MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of filling the machine
 SEARCH_PATH = "marts.main,warehouse.core"
@@ -64,7 +65,7 @@ def build(
     folder = reference.as_of(home, as_of) if as_of else home.reference
     as_of = min(as_of or today, today)
     seconds: dict[str, float] = {}
-    evidence: list[pl.DataFrame] = []  # besides the weekly counts
+    found: signals.Tables = {}  # besides the weekly counts
     rules: list[stories.Rule] = []
 
     def step(name: str, run: Callable[[], object]) -> None:
@@ -84,9 +85,9 @@ def build(
         complete = signals.complete_weeks(
             connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1))
         )
-        step("空间聚集", lambda: _find_clusters(connection, complete, evidence))
-        step("单位办理", lambda: evidence.append(signals.judge_units(connection, complete)))
-        step("预警", lambda: rules.append(_judge(connection, complete, as_of, evidence)))
+        step("空间聚集", lambda: found.update(_put_marts(connection, signals.find_clusters(connection, complete))))
+        step("新词", lambda: found.update(_put_marts(connection, {"emerging": emerging.find(connection, complete)})))
+        step("预警", lambda: rules.append(_judge(connection, complete, as_of, found)))
         step(
             "个人信息复查",
             lambda: _put(connection, "privacy_scan", privacy_scan.scan_tables(connection), temporary=False),
@@ -169,6 +170,7 @@ def _resolve_names(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: d
     _put(connection, "resolved_category", classify.counted_only(resolved_categories, issues))
     _put(connection, "provisional_issue", provisional_issues)
     _put(connection, "issue_seed", issues)
+    _put(connection, "unit", reference.read_units(folder), temporary=False)
     holidays = pl.read_csv(SEEDS / "holiday.csv", try_parse_dates=True)
     _put(connection, "holiday_seed", holidays.with_columns(pl.col("is_off_day").cast(pl.Boolean)))
 
@@ -218,23 +220,21 @@ def run_marts(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table marts.{name} as {path.read_text(encoding='utf-8')}")
 
 
-def _find_clusters(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, evidence: list[pl.DataFrame]) -> None:
-    tables = signals.find_clusters(connection, complete)
-    _put_marts(connection, tables)
-    evidence.append(clusters.evidence(tables["cluster"]))
-
-
 def _judge(
-    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, evidence: list[pl.DataFrame]
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, found: signals.Tables
 ) -> stories.Rule:
-    tables, rule = signals.judge(connection, complete, as_of, evidence)
+    if "event_matter" not in found:  # placeholder until matters are found
+        _put(connection, "event_matter", pl.DataFrame(schema={"event_key": pl.String, "matter_id": pl.String}))
+    units = signals.judge_units(connection, complete)
+    tables, rule = signals.judge(connection, complete, as_of, found, units)
     _put_marts(connection, tables)
     return rule
 
 
-def _put_marts(connection: duckdb.DuckDBPyConnection, tables: signals.Tables) -> None:
+def _put_marts(connection: duckdb.DuckDBPyConnection, tables: signals.Tables) -> signals.Tables:
     for name, frame in tables.items():
         _put(connection, name, frame, temporary=False)
+    return tables
 
 
 def _describe(

@@ -315,6 +315,33 @@ def read_crosswalk(folder: Path) -> pl.DataFrame:
     return pl.concat(frames).unique(["source", "category_raw"], keep="last", maintain_order=True)
 
 
+def read_units(folder: Path) -> pl.DataFrame:
+    """The office's own list of units and their duties: unit_code, unit_name, role_name, county_code, and the town of a town office.
+
+    HOME/reference/unit.csv; without one the list is empty.
+    """
+    columns = ["unit_code", "unit_name", "role_name", "county_code"]
+    path = folder / "unit.csv"
+    units = read_table(path) if path.exists() else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    missing = [name for name in columns if name not in units.columns]
+    if missing:
+        raise SourceError(
+            path.name,
+            found=f"缺少 {'、'.join(missing)} 列",
+            expected="、".join(columns),
+            next_step="请补上后再运行 yanpan build",
+        )
+    is_town_office = pl.col("role_name").str.starts_with("属地")
+    return (
+        units.select(columns)
+        .with_columns(
+            pl.col("county_code").replace("", None),
+            pl.when(is_town_office).then(pl.col("unit_code").str.slice(0, 9)).alias("town_code"),
+        )
+        .sort("unit_code")
+    )
+
+
 def _compact(geometry: shapely.Geometry) -> str:
     text = shapely.to_geojson(shapely.set_precision(geometry, 1e-5, mode="pointwise"))
     return json.dumps(json.loads(text), separators=(",", ":"))

@@ -23,12 +23,14 @@ def judge(
     record: Record,
     *,
     others: pl.DataFrame | None = None,
+    claims: pl.DataFrame | None = None,
     evaluate: int = excess.HISTORY_WEEKS,
     rule: stories.Rule | None = None,
 ) -> Judged:
     """The signals of the last `evaluate` complete weeks of a record.
 
-    `others`: evidence that needs more than the weekly counts (space-time clusters, units), EVIDENCE_COLUMNS.
+    `others`: evidence that needs more than the weekly counts (space-time clusters, units), EVIDENCE_COLUMNS. `claims`: what
+    of it may be a signal by itself, see `claims.CLAIM_COLUMNS`.
     """
     detection, families = excess.detect(record, evaluate=evaluate)
     found = [
@@ -41,5 +43,5 @@ def judge(
     evidence = pl.concat([part.select(list(EVIDENCE_COLUMNS)) for part in found])
     rule = rule or stories.Rule()
     controlled = joining.control(joining.join(detection, evidence), families, record.places, q=rule.q)
-    signals, rule = stories.tell(controlled, record.places, record.issues, rule)
+    signals, rule = stories.tell(controlled, record.places, record.issues, rule, claims)
     return Judged(detection, evidence, controlled, signals, rule)

@@ -9,6 +9,10 @@ The office says how many signals a week it can look at (`Rule.budget`) and how m
 (`Rule.false_per_week`). The second is the rate of false discoveries too (`Rule.q`): in a week in which nothing is going on
 it lets q signals pass. Both become one threshold, `max_chance_per_year`: the rarer of what the second allows and of what keeps
 the average week within the first.
+
+Besides these, claims (`claims`: matters, clusters, new words, units) become further evidence of the signal that already
+speaks of their place and issue, or a signal of their own where none does; each kind of them adds CLAIMS_SHARE of the
+chance ones.
 """
 
 import hashlib
@@ -18,6 +22,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from pipelines.surveillance import claims as claiming
 from pipelines.surveillance.joining import NODE
 
 MIN_OBSERVED = 5
@@ -30,11 +35,20 @@ EVENTS_PER_CHANCE_ALARM = 0.5  # neighbouring weeks and levels share their chanc
 MAX_FDR = 0.5
 CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
 RED_MIN_EXCESS = 20
+CLAIMS_SHARE = 0.1
+CLAIM_SOURCES = 4  # matters, clusters, new words, units
 
 SIGNAL_COLUMNS = [
-    *NODE, "signal_id", "signal_level", "kind", "kinds", "observed", "expected", "upper_bound", "excess", "p_value",
-    "chance_per_year", "since_on", "n_weeks", "rank", "is_rarest",
+    *NODE, "signal_id", "signal_level", "kind", "kinds", "observed", "base", "expected", "upper_bound", "excess", "p_value",
+    "chance_per_year", "since_on", "n_weeks", "rank", "is_rarest", "subject", "unit_name", "matter_id",
 ]  # fmt: skip
+_ROW_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "week_start_on": pl.Date, "place_level": pl.String, "place_code": pl.String, "issue_code": pl.String,
+    "kinds": pl.List(pl.String), "observed": pl.Int64, "base": pl.Int64, "expected": pl.Float64,
+    "upper_bound": pl.Float64, "excess": pl.Float64, "p_value": pl.Float64, "chance_per_year": pl.Float64,
+    "since_on": pl.Date, "n_weeks": pl.Int64, "is_rarest": pl.Boolean, "subject": pl.String, "unit_name": pl.String,
+    "matter_id": pl.String, "signal_id": pl.String,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,28 +68,51 @@ class Rule:
         return min(self.false_per_week, MAX_FDR)
 
     @property
+    def max_claim_chance_per_year(self) -> float:
+        """Of a matter, cluster, word or unit that speaks by itself."""
+        return CLAIMS_SHARE * self.max_chance_per_year
+
+    @property
     def stated_false_per_week(self) -> float:
+        """Of the counts alone; see `stated_with_claims`."""
         return self.false_per_week * self.tightened
 
+    @property
+    def stated_with_claims(self) -> float:
+        return self.stated_false_per_week * (1 + CLAIM_SOURCES * CLAIMS_SHARE)
 
-def tell(controlled: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFrame, rule: Rule) -> tuple[pl.DataFrame, Rule]:
+
+def tell(
+    controlled: pl.DataFrame,
+    places: pl.DataFrame,
+    issues: pl.DataFrame,
+    rule: Rule,
+    claims: pl.DataFrame | None = None,
+) -> tuple[pl.DataFrame, Rule]:
     """The signals of every judged week, ranked, at most `rule.budget` a week: SIGNAL_COLUMNS; and the rule in force.
 
-    `controlled` from `joining.control`; `places`: place_code, parent_code; `issues`: issue_code, group_code.
+    `controlled` from `joining.control`; `places`: place_code, parent_code; `issues`: issue_code, group_code and, if known,
+    severity (1 = ordinary); `claims`: see `claims.CLAIM_COLUMNS`.
     """
     n_weeks = max(controlled["week_start_on"].n_unique(), 1)
+    judged = controlled["week_start_on"].unique()
+    asking = (claiming.empty() if claims is None else claims).filter(pl.col("week_start_on").is_in(judged.implode()))
     for _ in range(12):
-        signals = _stories(controlled, places, issues, rule)
+        signals = _stories(controlled, asking, places, issues, rule)
         if len(signals) <= rule.budget * n_weeks:
             break
         rule = replace(rule, tightened=rule.tightened / 2)
     # More weeks and more kinds of evidence weigh as a quarter of the excess each, up to double.
     weight = (
         pl.col("excess")
+        * pl.col("severity")
         * (1 + 0.25 * (pl.min_horizontal("n_weeks", 5) - 1))
         * (1 + 0.25 * (pl.col("kinds").list.len().clip(1, 5) - 1))
     )
-    ranked = signals.with_columns(
+    ranked = signals.join(_severities(issues), on="issue_code", how="left", maintain_order="left").with_columns(
+        pl.col("severity").fill_null(1.0)
+    )
+    ranked = ranked.with_columns(
         weight.rank("ordinal", descending=True).over("week_start_on").cast(pl.Int64).alias("rank"),
         pl.struct("chance_per_year", "excess").map_elements(level, return_dtype=pl.String).alias("signal_level"),
         pl.col("kinds").list.first().fill_null("excess").alias("kind"),
@@ -84,33 +121,80 @@ def tell(controlled: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFrame, r
     return listed.select(SIGNAL_COLUMNS), rule
 
 
-def _stories(controlled: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+def _severities(issues: pl.DataFrame) -> pl.DataFrame:
+    """issue_code, severity: of issues, and of groups as their mildest issue."""
+    if "severity" not in issues.columns:
+        return pl.DataFrame(schema={"issue_code": pl.String, "severity": pl.Float64})
+    known = issues.select("issue_code", pl.col("severity").cast(pl.Float64))
+    groups = issues.group_by(pl.col("group_code").alias("issue_code")).agg(pl.col("severity").cast(pl.Float64).min())
+    return pl.concat([known, groups.join(known, on="issue_code", how="anti")])
+
+
+def _stories(
+    controlled: pl.DataFrame, claims: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFrame, rule: Rule
+) -> pl.DataFrame:
     holds = pl.col("survives") & (pl.col("chance_per_year") <= rule.max_chance_per_year)
     runs = _runs(
         controlled.with_columns(holds.alias("holds"), (pl.col("observed") - pl.col("expected")).alias("excess"))
     )
     # The week itself must show it: above its bound, or raised enough beside other evidence.
     shows = pl.col("excess") >= pl.max_horizontal(pl.lit(MIN_EXCESS), MIN_EXCESS_SHARE * pl.col("expected"))
-    speaking = runs.filter(
-        "has_held",
-        pl.col("p_joined") <= SPEAKING_P,
-        pl.col("observed") >= MIN_OBSERVED,
-        pl.col("excess") > 0,
-        (pl.col("observed") > pl.col("upper_bound")) | shows,
-    ).sort(NODE)
+    speaking = (
+        runs.filter(
+            "has_held",
+            pl.col("p_joined") <= SPEAKING_P,
+            pl.col("observed") >= MIN_OBSERVED,
+            pl.col("excess") > 0,
+            (pl.col("observed") > pl.col("upper_bound")) | shows,
+        )
+        .with_columns(
+            pl.col("p_joined").alias("p_value"),
+            *(pl.lit(None, _ROW_SCHEMA[name]).alias(name) for name in ("base", "subject", "unit_name", "matter_id")),
+            pl.lit(None, pl.String).alias("signal_id"),
+        )
+        .select(list(_ROW_SCHEMA))
+        .sort(NODE)
+    )
     above = _Above(
         dict(places.select("place_code", "parent_code").iter_rows()),
         dict(issues.select("issue_code", "group_code").iter_rows()),
     )
-    rows = []
-    for week in speaking.partition_by("week_start_on", maintain_order=True):
-        rows += _one_event_one_signal(week.to_dicts(), above)
-    named = _named(rows, above)
-    schema = pl.Schema({**speaking.schema, "signal_id": pl.String()})
-    return pl.DataFrame(named, schema=schema).select(
-        *NODE, "signal_id", "kinds", "observed", "expected", "upper_bound", "excess",
-        pl.col("p_joined").alias("p_value"), "chance_per_year", "since_on", "n_weeks", "is_rarest",
-    )  # fmt: skip
+    spoken = {week[0]: rows.to_dicts() for week, rows in speaking.partition_by("week_start_on", as_dict=True).items()}
+    asked = {week[0]: rows for week, rows in claims.partition_by("week_start_on", as_dict=True).items()}
+    rows: list[dict] = []
+    told: set[tuple[str, str]] = set()  # claims that once were rare enough go on while they are made
+    for week in sorted({*spoken, *asked}):
+        signals = _one_event_one_signal(spoken.get(week, []), above)
+        if week in asked:
+            _add_claims(signals, asked[week], above, rule.max_claim_chance_per_year, told)
+        rows += signals
+    return pl.DataFrame(_named(rows, above), schema=_ROW_SCHEMA)
+
+
+def _add_claims(
+    signals: list[dict], claims: pl.DataFrame, above: "_Above", max_chance: float, told: set[tuple[str, str]]
+) -> None:
+    """Claims of one week into its signals: as further evidence where one speaks of the same, else as signals of their own."""
+    order = pl.col("kind").replace_strict({kind: n for n, kind in enumerate(claiming.ORDER)}, return_dtype=pl.Int64)
+    for claim in claims.sort(order, "chance_per_year", "subject").iter_rows(named=True):
+        is_unit = claim["kind"] in claiming.UNIT_KINDS
+        own = {
+            "unit_name": claim["subject"] if is_unit else None,
+            "matter_id": claim["subject"] if claim["kind"] == "matter" else None,
+        }
+        excess = claim["observed"] - (claim["expected"] or 0.0)
+        same = next((row for row in signals if above.related(row, {**claim, **own})), None)
+        if same is not None:
+            same["kinds"] = list(dict.fromkeys([*(same["kinds"] or ["excess"]), claim["kind"]]))
+            same["matter_id"] = same["matter_id"] or own["matter_id"]
+        elif (
+            (claim["chance_per_year"] <= max_chance or (claim["kind"], claim["subject"]) in told)
+            and claim["observed"] >= MIN_OBSERVED
+            and excess > 0
+        ):
+            told.add((claim["kind"], claim["subject"]))
+            row = {name: claim.get(name) for name in _ROW_SCHEMA}
+            signals.append({**row, **own, "kinds": [claim["kind"]], "excess": excess})
 
 
 def _runs(tested: pl.DataFrame) -> pl.DataFrame:
@@ -150,7 +234,14 @@ class _Above:
         return upper == lower or self.group_of.get(lower) == upper
 
     def related(self, one: dict, other: dict) -> bool:
-        """Could both be the same event: one place within the other, one issue within the other?"""
+        """Could both be the same event: one place within the other, one issue within the other? Or one unit's doing?
+
+        Two matters of one place and issue are two events.
+        """
+        if one["unit_name"] or other["unit_name"]:
+            return one["unit_name"] == other["unit_name"]
+        if one["matter_id"] and other["matter_id"]:
+            return one["matter_id"] == other["matter_id"]
         a, b = (one["place_code"], one["issue_code"]), (other["place_code"], other["issue_code"])
         nested = self.place(a[0], b[0]) or self.place(b[0], a[0])
         return nested and (self.issue(a[1], b[1]) or self.issue(b[1], a[1]))
@@ -216,7 +307,15 @@ def _named(rows: list[dict], above: _Above) -> Iterator[dict]:
             weeks = (row["week_start_on"] - since).days // 7 + 1
             chance = min(row["chance_per_year"], last[name]["chance_per_year"])
             is_rarest = row["is_rarest"] and row["chance_per_year"] <= chance
-            row = {**row, "since_on": since, "n_weeks": weeks, "chance_per_year": chance, "is_rarest": is_rarest}
+            matter = row["matter_id"] or last[name]["matter_id"]
+            row = {
+                **row,
+                "matter_id": matter,
+                "since_on": since,
+                "n_weeks": weeks,
+                "chance_per_year": chance,
+                "is_rarest": is_rarest,
+            }
         else:
             name = _id(row)
         row = {**row, "signal_id": name}
@@ -225,7 +324,8 @@ def _named(rows: list[dict], above: _Above) -> Iterator[dict]:
 
 
 def _id(row: dict) -> str:
-    text = f"{row['place_code']}|{row['issue_code']}|{row['since_on']}"
+    about = row["unit_name"] or row["matter_id"] if row["subject"] else None
+    text = "|".join(str(part) for part in (row["place_code"], row["issue_code"], row["since_on"], about) if part)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
@@ -242,6 +342,7 @@ def level_rule(rule: Rule) -> str:
     (red, _), (orange, _), (yellow, _) = CHANCE_LEVELS
     return (
         f"按纯属偶然的机会定级：红，一年不到 {red:g} 次且多出 {RED_MIN_EXCESS} 件以上；橙，一年不到 {orange:g} 次；"
-        f"黄，一年不到 {yellow:g} 次；蓝，一年不到 {rule.max_chance_per_year:g} 次。按多出的件数排序，持续越久、旁证越多越靠前，"
-        f"每周最多 {rule.budget} 条，其中纯属偶然的平均每周约 {rule.stated_false_per_week:g} 条。"
+        f"黄，一年不到 {yellow:g} 次；蓝，一年不到 {rule.max_chance_per_year:g} 次（同一事项、空间聚集、新词、单位办理单独成条的，"
+        f"一年不到 {rule.max_claim_chance_per_year:.2g} 次）。按多出的件数排序，持续越久、旁证越多、越关系安全和基本生活越靠前，"
+        f"每周最多 {rule.budget} 条，其中纯属偶然的平均每周约 {rule.stated_with_claims:.2g} 条。"
     )
