@@ -99,9 +99,9 @@ def pages(home: Path) -> None:
 
 
 def warnings(home: Path) -> None:
-    """Planted events found and signals that match none, over the judged weeks; and what the ±20 % rule would say.
+    """Planted events found, how often told, how soon and how high; signals that match none; what the ±20 % rule would say.
 
-    A signal matches a planted event of the same issue and county from its first week to two weeks after its last.
+    A warning of a unit matches no planted event and is counted by itself. A signal matches a planted event of the same issue and county from its first week to two weeks after its last.
     """
     truth = str(home / "demo" / "truth.csv").replace("'", "''")
     planted = f"""
@@ -119,12 +119,31 @@ def warnings(home: Path) -> None:
                 from ({planted}) as t where extra >= {low} and extra < {high}""",
         )
         _show(f"planted events, {size}", planted=n, found=found)
-    [(n_signals, n_false)] = _query(
+    told = _query(
         home,
-        f"""select count(*), count(*) filter (where not exists (select 1 from ({planted}) as t where {match}))
+        f"""select t.event_id, any_value(t.extra), count(distinct s.signal_id),
+                any_value(t.starts) - (min(s.week_start_on) + 7),
+                arg_min(s.signal_level, (s.week_start_on, s.rank)),
+                min(case s.signal_level when 'red' then 0 when 'orange' then 1 when 'yellow' then 2 else 3 end)
+            from ({planted}) as t inner join signal as s on {match} where t.extra >= 20 group by t.event_id""",
+    )
+    late = [max(0, -days) for _, _, _, days, _, _ in told]
+    _show(
+        "of these, told",
+        once=sum(n == 1 for _, _, n, _, _, _ in told),
+        more_than_once=sum(n > 1 for _, _, n, _, _, _ in told),
+        median_days_after_its_start_on_the_monday_after=statistics.median(late) if late else float("nan"),
+        red_or_orange=sum(best <= 1 for *_, best in told),
+    )
+    [(n_signals, n_units, n_false)] = _query(
+        home,
+        f"""select count(*), count(unit_name),
+                count(*) filter (where unit_name is null and not exists (select 1 from ({planted}) as t where {match}))
             from signal as s""",
     )
-    _show("signals", weeks=n_weeks, signals=n_signals, unplanted_per_week=n_false / n_weeks)
+    by_kind = dict(_query(home, "select kind, count(distinct signal_id) from signal group by kind order by kind"))
+    _show("signals", weeks=n_weeks, signals=n_signals, of_units=n_units, unplanted_per_week=n_false / n_weeks)
+    _show("stories by the kind that speaks first", **by_kind)
     [(n_old,)] = _query(
         home,
         """with series as (

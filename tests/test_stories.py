@@ -68,17 +68,27 @@ def test_a_story_keeps_its_name_when_the_county_takes_over():
     assert signals["n_weeks"].to_list() == [1, 2]
 
 
-def test_after_three_quiet_weeks_it_is_another_story():
-    back = [node("990101001", 20), node("990101001", 20, week=WEEK + timedelta(weeks=4))]
+def test_after_four_quiet_weeks_it_is_another_story():
+    back = [node("990101001", 20), node("990101001", 20, week=WEEK + timedelta(weeks=5))]
     assert told(*back)["signal_id"].n_unique() == 2
-    pause = [node("990101001", 20), node("990101001", 20, week=WEEK + timedelta(weeks=2))]
+    pause = [node("990101001", 20), node("990101001", 20, week=WEEK + timedelta(weeks=4))]
     assert told(*pause)["signal_id"].n_unique() == 1
 
 
 def test_two_towns_of_one_story_do_not_share_a_name_in_one_week():
     later = WEEK + timedelta(weeks=1)
-    signals = told(node("990101", 50), node("990101001", 25, week=later), node("990101002", 25, week=later))
+    towns = [node("990101001", 25, week=later), node("990101002", 25, week=later)]
+    signals = told(node("990101", 50), *towns)
     assert signals.filter(pl.col("week_start_on") == later)["signal_id"].n_unique() == 2
+
+
+def test_a_county_goes_on_telling_its_story_until_one_town_is_all_of_it():
+    later = WEEK + timedelta(weeks=1)
+    towns = [node("990101001", 25, week=later), node("990101002", 25, week=later)]
+    signals = told(node("990101", 50), node("990101", 52, week=later), *towns)
+    assert signals["place_code"].to_list() == ["990101", "990101"] and signals["signal_id"].n_unique() == 1
+    one = told(node("990101", 50), node("990101", 52, week=later), node("990101001", 45, week=later))
+    assert one["place_code"].to_list() == ["990101", "990101001"] and one["signal_id"].n_unique() == 1
 
 
 def test_it_goes_on_while_weeks_are_raised_and_is_rare_only_once():

@@ -29,12 +29,15 @@ MIN_OBSERVED = 5
 MIN_EXCESS, MIN_EXCESS_SHARE = 3.0, 0.25  # items, of the expectation: less in a week below its bound is not told
 RAISED_P = 0.05  # a story goes on while its weeks are at least this unusual
 SPEAKING_P = 0.01  # and is listed in the weeks that are at least this unusual
-MAX_GAP_WEEKS = 2
+MAX_GAP_WEEKS = 2  # between raised weeks of one run
+MAX_SILENCE_WEEKS = 4  # between two weeks in which one story is told: `rise` looks back at 8
 CARRIES = 0.5  # places below speak for the place above when they carry this share of its excess
+TAKES_OVER = 0.8  # and one of them for a place that has been telling the story when it carries this share
 EVENTS_PER_CHANCE_ALARM = 0.5  # neighbouring weeks and levels share their chance; measured on cities without events
 MAX_FDR = 0.5
 CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
 RED_MIN_EXCESS = 20
+SILENCE = timedelta(weeks=MAX_SILENCE_WEEKS)
 CLAIMS_SHARE = 0.1
 CLAIM_SOURCES = 4  # matters, clusters, new words, units
 
@@ -162,13 +165,15 @@ def _stories(
     spoken = {week[0]: rows.to_dicts() for week, rows in speaking.partition_by("week_start_on", as_dict=True).items()}
     asked = {week[0]: rows for week, rows in claims.partition_by("week_start_on", as_dict=True).items()}
     rows: list[dict] = []
+    last: dict[str, dict] = {}  # by signal_id: the row that told the story last
     told: set[tuple[str, str]] = set()  # claims that once were rare enough go on while they are made
     for week in sorted({*spoken, *asked}):
-        signals = _one_event_one_signal(spoken.get(week, []), above)
+        last = {name: row for name, row in last.items() if row["week_start_on"] >= week - SILENCE}
+        signals = _one_event_one_signal(spoken.get(week, []), above, list(last.values()))
         if week in asked:
             _add_claims(signals, asked[week], above, rule.max_claim_chance_per_year, told)
-        rows += signals
-    return pl.DataFrame(_named(rows, above), schema=_ROW_SCHEMA)
+        rows += _named(signals, above, last)
+    return pl.DataFrame(rows, schema=_ROW_SCHEMA)
 
 
 def _add_claims(
@@ -247,19 +252,25 @@ class _Above:
         return nested and (self.issue(a[1], b[1]) or self.issue(b[1], a[1]))
 
 
-def _one_event_one_signal(week: list[dict], above: _Above) -> list[dict]:
+def _one_event_one_signal(week: list[dict], above: _Above, told: list[dict]) -> list[dict]:
     """Of what may be one event this week, let either the particular or the general speak.
 
     What is below (a place within, an issue of the group) speaks where it carries at least CARRIES of the excess above;
-    otherwise the general does. First issues against their group, then towns against counties, then against the city.
+    otherwise the general does. Where the general told the story already (`told`: the open stories) it goes on, unless one of
+    what is below carries TAKES_OVER of it. First towns against counties, then against the city, then issues against their group.
     """
     speaking = list(week)
+    tellers = {(row["place_code"], row["issue_code"]) for row in told}
 
     def settle(upper: dict, lower: list[dict]) -> None:
         if not lower or upper not in speaking:
             return
-        carried = sum(row["excess"] for row in _outermost(lower, above))
-        for silent in [upper] if carried >= CARRIES * upper["excess"] else lower:
+        parts = [row["excess"] for row in _outermost(lower, above)]
+        if (upper["place_code"], upper["issue_code"]) in tellers:
+            is_below = max(parts) >= TAKES_OVER * upper["excess"]
+        else:
+            is_below = sum(parts) >= CARRIES * upper["excess"]
+        for silent in [upper] if is_below else lower:
             speaking.remove(silent)
 
     order = {"county": 0, "city": 1}
@@ -291,15 +302,16 @@ def _outermost(rows: list[dict], above: _Above) -> list[dict]:
     ]
 
 
-def _named(rows: list[dict], above: _Above) -> Iterator[dict]:
-    """Rows in order of weeks with their story's signal_id, its since_on and n_weeks; a story may change its speaker."""
-    last: dict[str, dict] = {}  # by signal_id: the row that spoke last
-    gap = timedelta(weeks=MAX_GAP_WEEKS)
-    for row in rows:
+def _named(signals: list[dict], above: _Above, last: dict[str, dict]) -> Iterator[dict]:
+    """The signals of one week with their story's signal_id, its since_on and n_weeks; a story may change its speaker.
+
+    `last`: the row that told each open story last, by signal_id; kept up to date.
+    """
+    for row in signals:
         open_stories = [
             (told["since_on"], name)
             for name, told in last.items()
-            if row["week_start_on"] - gap <= told["week_start_on"] < row["week_start_on"] and above.related(told, row)
+            if told["week_start_on"] < row["week_start_on"] and above.related(told, row)
         ]
         if open_stories:
             name = min(open_stories)[1]
@@ -308,14 +320,7 @@ def _named(rows: list[dict], above: _Above) -> Iterator[dict]:
             chance = min(row["chance_per_year"], last[name]["chance_per_year"])
             is_rarest = row["is_rarest"] and row["chance_per_year"] <= chance
             matter = row["matter_id"] or last[name]["matter_id"]
-            row = {
-                **row,
-                "matter_id": matter,
-                "since_on": since,
-                "n_weeks": weeks,
-                "chance_per_year": chance,
-                "is_rarest": is_rarest,
-            }
+            row = {**row, "matter_id": matter, "since_on": since, "n_weeks": weeks, "chance_per_year": chance, "is_rarest": is_rarest}  # fmt: skip
         else:
             name = _id(row)
         row = {**row, "signal_id": name}
