@@ -19,6 +19,7 @@ from pipelines import (
     corrections,
     deadlines,
     emerging,
+    matters,
     places,
     positions,
     privacy_scan,
@@ -86,6 +87,12 @@ def build(
             connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1))
         )
         step("空间聚集", lambda: found.update(_put_marts(connection, signals.find_clusters(connection, complete))))
+        step(
+            "同一事项",
+            lambda: found.update(
+                _put_marts(connection, matters.find(connection, complete, home, is_kept=not is_replay))
+            ),
+        )
         step("新词", lambda: found.update(_put_marts(connection, {"emerging": emerging.find(connection, complete)})))
         step("预警", lambda: rules.append(_judge(connection, complete, as_of, found)))
         step(
@@ -170,6 +177,7 @@ def _resolve_names(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: d
     _put(connection, "resolved_category", classify.counted_only(resolved_categories, issues))
     _put(connection, "provisional_issue", provisional_issues)
     _put(connection, "issue_seed", issues)
+    _put(connection, "concern_group", pl.read_csv(SEEDS / "concern_group.csv", infer_schema=False), temporary=False)
     _put(connection, "unit", reference.read_units(folder), temporary=False)
     holidays = pl.read_csv(SEEDS / "holiday.csv", try_parse_dates=True)
     _put(connection, "holiday_seed", holidays.with_columns(pl.col("is_off_day").cast(pl.Boolean)))
@@ -223,8 +231,6 @@ def run_marts(connection: duckdb.DuckDBPyConnection) -> None:
 def _judge(
     connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, found: signals.Tables
 ) -> stories.Rule:
-    if "event_matter" not in found:  # placeholder until matters are found
-        _put(connection, "event_matter", pl.DataFrame(schema={"event_key": pl.String, "matter_id": pl.String}))
     units = signals.judge_units(connection, complete)
     tables, rule = signals.judge(connection, complete, as_of, found, units)
     _put_marts(connection, tables)

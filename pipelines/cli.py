@@ -51,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     one = command("demo", _demo, "生成虚构城市安澜市的导出文件、参考数据和真值表，写入 HOME/demo")
     one.add_argument("--items", type=int, default=300_000, help="事项数（默认 300000）")
     one.add_argument("--seed", type=int, default=20260101, help="随机种子，同一种子得到同样的字节")
+    one.add_argument(
+        "--casework",
+        action="store_true",
+        help="不生成文件，改为在已发布的演示城市上演练历次预警的签收、处置、反馈、销号",
+    )
     one = command("ingest", _ingest, "导入文件或文件夹，一个文件一个批次")
     one.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     one.add_argument("--source", choices=("petition", "hotline", "grid"), help="数据来源（默认按表头识别）")
@@ -85,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     one = command("serve", _serve, "启动看板")
     one.add_argument("--host", default="127.0.0.1")
     one.add_argument("--port", default=os.environ.get("PORT") or "8501", help="端口（默认 PORT，否则 8501）")
+    one = command("push", _push, "按 HOME/push.toml 推送新预警、办理进展和期限提醒；一条只发一次")
+    one.add_argument("--dry-run", action="store_true", help="只列出会发什么、发给谁，不写入也不发送")
+    one.add_argument("--every", type=_positive, metavar="秒", help="一直运行，每隔多少秒看一次（默认只看一次）")
+    one.add_argument("--resend", type=_number, metavar="编号", help="把一条未送达或不确定的推送再发一次")
+    one.add_argument("--test", action="store_true", help="给每个收件方发一条测试消息")
     command("versions", _versions, "列出已发布的版本")
     one = command("rollback", _rollback, "退回到某个版本")
     one.add_argument("version", type=int)
@@ -193,11 +203,27 @@ def _demo(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines import demo as demo_city
 
     home = config.home(options.home)
+    if options.casework:
+        return _rehearse(home)
     if options.items < 1:
         raise UsageError(f"--items 应为正整数，收到 {options.items}。")
     say(f"正在生成安澜市 {options.items:,} 件事项…")
     summary = demo_city.generate(home.demo, items=options.items, seed=options.seed)
     return summary, f"已写入 {home.demo}。下一步：yanpan ingest {home.demo}"
+
+
+def _rehearse(home: config.Home) -> tuple[dict, str]:
+    """The three roles play the demo city's past warnings: the dashboard's half of the program, so its own process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app.casework.rehearse"], cwd=config.ROOT, check=False, capture_output=True,
+        encoding="utf-8", env={**os.environ, "YANPAN_HOME": str(home.path), "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    if done.returncode:
+        said = done.stderr.strip().removeprefix("错误：") if done.returncode == YanpanError.exit_code else done.stderr
+        raise YanpanError(said)
+    result = json.loads(done.stdout)
+    left = f"；另有 {result['n_left']} 条已有别的办理记录，未改动" if result["n_left"] else ""
+    return result, f"已演练 {result['n_cases']} 条预警的办理，共 {result['n_actions']} 步{left}。"
 
 
 def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
@@ -357,6 +383,33 @@ def _serve(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     if code > 0:
         raise YanpanError(f"看板异常退出（代码 {code}），详情见上面的日志。")
     return {"exit_code": code}, "看板已停止。"
+
+
+def _push(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    """The dashboard's half of the program, so its own process; a stop is passed on to it and waited for."""
+    home = config.home(options.home, create=False)
+    if options.every and (options.dry_run or options.resend is not None or options.test):
+        raise UsageError("--every 不能与 --dry-run、--resend、--test 同时使用。")
+    if options.dry_run and (options.resend is not None or options.test):
+        raise UsageError("--dry-run 不能与 --resend、--test 同时使用。")
+    command = [sys.executable, "-m", "app.push"]
+    command += [f"--{name}" for name in ("dry-run", "test") if getattr(options, name.replace("-", "_"))]
+    given = {"every": options.every, "resend": options.resend}
+    command += [f"--{name}={value}" for name, value in given.items() if value is not None]
+    environment = {**os.environ, "YANPAN_HOME": str(home.path), "PYTHONUTF8": "1"}
+    with subprocess.Popen(
+        command, cwd=config.ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells both; this one waits
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        said, _ = process.communicate()
+    try:
+        answer = json.loads(said)
+    except ValueError as error:
+        raise YanpanError(f"推送异常退出（代码 {process.returncode}），详情见上面的日志。") from error
+    if "error" in answer:
+        raise (UsageError if answer["exit_code"] == UsageError.exit_code else YanpanError)(answer["error"])
+    return answer["result"], answer["text"]
 
 
 def _versions(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:

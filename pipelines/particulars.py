@@ -234,8 +234,11 @@ def _roles(role: str | None) -> list[str]:
     return [part.strip() for part in re.split(r"[/、]", plain) if part.strip()]
 
 
-def claims_of(found: dict[str, pl.DataFrame], units: pl.DataFrame) -> pl.DataFrame:
-    """What besides the counts may speak by itself, from the marts of this build and the evidence of units."""
+def claims_of(found: dict[str, pl.DataFrame], units: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """What besides the counts may speak by itself, from the marts of this build and the evidence of units.
+
+    A matter of one community is its town's: warnings are of cities, counties and towns.
+    """
     asked = [claims.of_units(units)]
     if "cluster" in found:
         asked.append(claims.of_clusters(found["cluster"]))
@@ -243,4 +246,16 @@ def claims_of(found: dict[str, pl.DataFrame], units: pl.DataFrame) -> pl.DataFra
         asked.append(claims.of_matters(found["matter"], found["matter_week"]))
     if "emerging" in found:
         asked.append(claims.of_words(found["emerging"]))
-    return pl.concat(asked)
+    town_of = dict(places.filter(pl.col("place_level") == "community").select("place_code", "parent_code").iter_rows())
+    is_community = pl.col("place_level") == "community"
+    return (
+        pl.concat(asked)
+        .with_columns(
+            pl.when(is_community).then(pl.lit("town")).otherwise("place_level").alias("place_level"),
+            pl.when(is_community)
+            .then(pl.col("place_code").replace_strict(town_of, default=None, return_dtype=pl.String))
+            .otherwise("place_code")
+            .alias("place_code"),
+        )
+        .filter(pl.col("place_code").is_not_null())
+    )

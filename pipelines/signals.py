@@ -1,6 +1,7 @@
 """Early warning inside a build: from the marts just made to those it adds.
 
-Adds weekly_detection (every verdict on a count), evidence (the other kinds), cluster and cluster_place, signal.
+Adds weekly_detection (every verdict on a count), evidence (the other kinds), cluster and cluster_place, signal,
+weekly_concern.
 What is judged and how is in `surveillance`; here is what it reads. How its answers are put into words: `particulars`.
 """
 
@@ -11,7 +12,7 @@ import polars as pl
 
 from pipelines import particulars, surveillance
 from pipelines.config import SQL, warning_budget
-from pipelines.surveillance import clusters, indicators, stories, weeks
+from pipelines.surveillance import clusters, excess, indicators, stories, weeks
 
 EVIDENCE_KEPT_P = 0.2  # evidence less telling than this is not kept
 
@@ -57,7 +58,7 @@ def judge(
     judged = surveillance.judge(
         given,
         others=pl.concat([clusters.evidence(found["cluster"]), units]),
-        claims=particulars.claims_of(found, units),
+        claims=particulars.claims_of(found, units, given.places),
         rule=stories.Rule(**warning_budget()),
     )
     worth_keeping = (pl.col("p_value") < EVIDENCE_KEPT_P) | pl.col("unit_name").is_not_null()
@@ -65,8 +66,23 @@ def judge(
         "weekly_detection": judged.detection.select(DETECTION_COLUMNS),
         "evidence": judged.evidence.filter(worth_keeping),
         "signal": particulars.describe(connection, judged, given, found),
+        "weekly_concern": concerns(given, connection.sql("from concern_group").pl()),
     }
     return tables, judged.rule
+
+
+def concerns(given: surveillance.Record, groups: pl.DataFrame) -> pl.DataFrame:
+    """Verdicts on the groups of concern in city and counties; `groups`: issue_code, concern_group: issues, never persons.
+
+    Twelve weeks more than warnings are given for: the reader sees each week with the quarter it ends.
+    """
+    judged = excess.detect_sums(
+        given,
+        groups.rename({"concern_group": "sum_name"}),
+        levels=("city", "county"),
+        evaluate=excess.HISTORY_WEEKS + 12,
+    )
+    return judged.select(DETECTION_COLUMNS).rename({"issue_code": "concern_group"})
 
 
 def judge_units(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.DataFrame:

@@ -35,6 +35,12 @@ def test_a_matter_where_something_is_said_already_is_evidence_of_it():
     assert signal["kinds"] == ["excess", "matter"] and signal["matter_id"] == "m1" and signal["subject"] is None
 
 
+def test_several_matters_of_what_is_said_already_are_evidence_of_it_and_the_rarest_is_named():
+    asked = [claim("matter", "m1", 12, chance_per_year=0.5), claim("matter", "m2", 9, chance_per_year=0.01)]
+    [signal] = told([node("990101001", 60)], asked).to_dicts()
+    assert signal["kinds"] == ["excess", "matter"] and signal["matter_id"] == "m2"
+
+
 def test_a_matter_in_a_town_is_evidence_of_what_its_county_says():
     [signal] = told([node("990101", 60)], [claim("matter", "m1", 12)]).to_dicts()
     assert signal["place_code"] == "990101" and "matter" in signal["kinds"]
@@ -87,7 +93,7 @@ def test_units_are_their_own_and_their_kinds_join():
 
 def test_what_is_not_rare_small_or_below_expectation_does_not_speak_by_itself_but_supports():
     rule = stories.Rule()
-    common = {"chance_per_year": rule.max_claim_chance_per_year * 1.01}
+    common = {"chance_per_year": rule.max_claim_chance_per_year("matter") * 1.01}
     assert told([], [claim("matter", "m", 12, **common)]).is_empty()
     assert told([], [claim("matter", "m", 4)]).is_empty()
     assert told([], [claim("cluster", "c", 12, expected=13.0)]).is_empty()

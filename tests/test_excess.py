@@ -120,3 +120,20 @@ def test_nothing_registered_gives_nothing():
     detection, families = excess.detect(record)
     assert detection.is_empty() and families.is_empty()
     assert channels.evidence(record, detection).is_empty()
+
+
+def test_a_sum_of_issues_is_judged_as_the_group_of_the_same_issues():
+    record = city(extra={(TOWNS[0], "1304", "hotline"): 25})
+    sums = pl.DataFrame({"issue_code": ["1301", "1304"], "sum_name": "用户"})
+    levels = ("city", "county")
+    of_sum = excess.detect_sums(record, sums, levels=levels, evaluate=3)
+    of_group = excess.detect(record, evaluate=3)[0].filter(
+        pl.col("issue_code") == "13", pl.col("place_level").is_in(levels)
+    )
+    assert of_sum.drop("issue_code").equals(of_group.drop("issue_code"))
+    assert set(of_sum["issue_code"]) == {"用户"} and "alarm" in of_sum["status"]
+
+
+def test_a_sum_of_issues_nobody_raised_is_no_series():
+    sums = pl.DataFrame({"issue_code": ["0801"], "sum_name": ["消费者"]})
+    assert excess.detect_sums(city(), sums).is_empty()

@@ -7,6 +7,8 @@ a season not yet known is none of theirs. The city itself is judged from SEASON_
 The last weeks are expected to show as much as had usually arrived by then (`weeks.completeness`).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -33,30 +35,56 @@ def detect(record: Record, *, evaluate: int = HISTORY_WEEKS) -> tuple[pl.DataFra
     Families: week_start_on, place_level, parent_code (of the place), issue_code, n_series: how many series were
     assessed, the silent ones included.
     """
-    weeks = record.weeks["week_start_on"].to_list()
-    number = pl.DataFrame(
-        {"week_start_on": weeks, "week": range(len(weeks))},
-        schema_overrides={"week_start_on": pl.Date, "week": pl.Int32},
-    )
-    counts = record.weekly.join(number, on="week_start_on")
+    counts = _numbered(record)
     if counts.is_empty():
         return _nothing(), pl.DataFrame(schema=_FAMILY)
     groups = dict(record.issues.select("issue_code", "group_code").iter_rows())
-    verdicts, families = [], []
-    for counted, is_group in ((counts, False), (_by_group(counts, groups), True)):
-        if counted.is_empty():
-            continue
-        whole, codes = _matrix(counted.with_columns(pl.lit(record.city_code).alias("place_code")), len(weeks))
-        row_of = {code: row for row, code in enumerate(codes["issue_code"])}
-        for level in PLACE_LEVELS:
-            judged = _judge(record, counted, level, whole, row_of, weeks, evaluate, is_group)
-            if judged:
-                verdicts.append(judged[0])
-                families.append(judged[1])
+    judged = [
+        *_judge_levels(record, counts, PLACE_LEVELS, evaluate, is_group=False),
+        *_judge_levels(record, _by_group(counts, groups), PLACE_LEVELS, evaluate, is_group=True),
+    ]
+    verdicts, families = zip(*judged, strict=True)
     return (
         pl.concat(verdicts).sort("week_start_on", "place_level", "place_code", "issue_code"),
         pl.concat(families).sort("week_start_on", "place_level", "parent_code", "issue_code"),
     )
+
+
+def detect_sums(
+    record: Record, sums: pl.DataFrame, *, levels: Sequence[str] = PLACE_LEVELS, evaluate: int = HISTORY_WEEKS
+) -> pl.DataFrame:
+    """Judge sums of issues as `detect` judges a group of issues: its verdicts, the sum's name as issue_code.
+
+    `sums`: issue_code, sum_name; an issue is part of one sum or none.
+    """
+    counts = _numbered(record).join(sums, on="issue_code").drop("issue_code").rename({"sum_name": "issue_code"})
+    judged = _judge_levels(record, counts, levels, evaluate, is_group=True)
+    verdicts = pl.concat([_nothing(), *(verdicts for verdicts, _ in judged)])
+    return verdicts.sort("week_start_on", "place_level", "place_code", "issue_code")
+
+
+def _numbered(record: Record) -> pl.DataFrame:
+    """The counts of the record's weeks, with the number of the week."""
+    weeks = record.weeks["week_start_on"]
+    return record.weekly.join(
+        pl.DataFrame(
+            {"week_start_on": weeks.cast(pl.Date), "week": pl.int_range(len(weeks), dtype=pl.Int32, eager=True)}
+        ),
+        on="week_start_on",
+    )
+
+
+def _judge_levels(
+    record: Record, counted: pl.DataFrame, levels: Sequence[str], evaluate: int, *, is_group: bool
+) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Verdicts and families of each level of places that has a count. `counted`: with the number of the week."""
+    if counted.is_empty():
+        return []
+    weeks = record.weeks["week_start_on"].to_list()
+    whole, codes = _matrix(counted.with_columns(pl.lit(record.city_code).alias("place_code")), len(weeks))
+    row_of = {code: row for row, code in enumerate(codes["issue_code"])}
+    judged = [_judge(record, counted, level, whole, row_of, weeks, evaluate, is_group) for level in levels]
+    return [one for one in judged if one]
 
 
 _FAMILY = {

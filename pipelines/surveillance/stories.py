@@ -11,7 +11,7 @@ it lets q signals pass. Both become one threshold, `max_chance_per_year`: the ra
 the average week within the first.
 
 Besides these, claims (`claims`: matters, clusters, new words, units) become further evidence of the signal that already
-speaks of their place and issue, or a signal of their own where none does; each kind of them adds CLAIMS_SHARE of the
+speaks of their place and issue, or a signal of their own where none does; each kind of them adds its CLAIM_SHARES of the
 chance ones.
 """
 
@@ -38,8 +38,8 @@ MAX_FDR = 0.5
 CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
 RED_MIN_EXCESS = 20
 SILENCE = timedelta(weeks=MAX_SILENCE_WEEKS)
-CLAIMS_SHARE = 0.1
-CLAIM_SOURCES = 4  # matters, clusters, new words, units
+CLAIM_SHARES = {"matter": 0.25, "cluster": 0.1, "emerging": 0.1, "unit": 0.1}
+"""Of the chance signals of the counts, how many each kind of claim may add."""
 
 SIGNAL_COLUMNS = [
     *NODE, "signal_id", "signal_level", "kind", "kinds", "observed", "base", "expected", "upper_bound", "excess", "p_value",
@@ -70,10 +70,9 @@ class Rule:
     def q(self) -> float:
         return min(self.false_per_week, MAX_FDR)
 
-    @property
-    def max_claim_chance_per_year(self) -> float:
+    def max_claim_chance_per_year(self, kind: str) -> float:
         """Of a matter, cluster, word or unit that speaks by itself."""
-        return CLAIMS_SHARE * self.max_chance_per_year
+        return CLAIM_SHARES.get(kind, CLAIM_SHARES["unit"]) * self.max_chance_per_year
 
     @property
     def stated_false_per_week(self) -> float:
@@ -82,7 +81,7 @@ class Rule:
 
     @property
     def stated_with_claims(self) -> float:
-        return self.stated_false_per_week * (1 + CLAIM_SOURCES * CLAIMS_SHARE)
+        return self.stated_false_per_week * (1 + sum(CLAIM_SHARES.values()))
 
 
 def tell(
@@ -118,7 +117,10 @@ def tell(
     ranked = ranked.with_columns(
         weight.rank("ordinal", descending=True).over("week_start_on").cast(pl.Int64).alias("rank"),
         pl.struct("chance_per_year", "excess").map_elements(level, return_dtype=pl.String).alias("signal_level"),
-        pl.col("kinds").list.first().fill_null("excess").alias("kind"),
+        pl.when(pl.col("subject").is_null() & (pl.col("observed") > pl.col("upper_bound")))
+        .then(pl.lit("excess"))  # a count above its bound is what the reader sees first, whatever else tells more
+        .otherwise(pl.col("kinds").list.first().fill_null("excess"))
+        .alias("kind"),
     )
     listed = ranked.filter(pl.col("rank") <= rule.budget).sort("week_start_on", "rank")
     return listed.select(SIGNAL_COLUMNS), rule
@@ -171,17 +173,17 @@ def _stories(
         last = {name: row for name, row in last.items() if row["week_start_on"] >= week - SILENCE}
         signals = _one_event_one_signal(spoken.get(week, []), above, list(last.values()))
         if week in asked:
-            _add_claims(signals, asked[week], above, rule.max_claim_chance_per_year, told)
+            _add_claims(signals, asked[week], above, rule, told)
         rows += _named(signals, above, last)
     return pl.DataFrame(rows, schema=_ROW_SCHEMA)
 
 
 def _add_claims(
-    signals: list[dict], claims: pl.DataFrame, above: "_Above", max_chance: float, told: set[tuple[str, str]]
+    signals: list[dict], claims: pl.DataFrame, above: "_Above", rule: Rule, told: set[tuple[str, str]]
 ) -> None:
     """Claims of one week into its signals: as further evidence where one speaks of the same, else as signals of their own."""
     order = pl.col("kind").replace_strict({kind: n for n, kind in enumerate(claiming.ORDER)}, return_dtype=pl.Int64)
-    for claim in claims.sort(order, "chance_per_year", "subject").iter_rows(named=True):
+    for claim in claims.sort(order, "chance_per_year", -pl.col("observed"), "subject").iter_rows(named=True):
         is_unit = claim["kind"] in claiming.UNIT_KINDS
         own = {
             "unit_name": claim["subject"] if is_unit else None,
@@ -193,7 +195,10 @@ def _add_claims(
             same["kinds"] = list(dict.fromkeys([*(same["kinds"] or ["excess"]), claim["kind"]]))
             same["matter_id"] = same["matter_id"] or own["matter_id"]
         elif (
-            (claim["chance_per_year"] <= max_chance or (claim["kind"], claim["subject"]) in told)
+            (
+                claim["chance_per_year"] <= rule.max_claim_chance_per_year(claim["kind"])
+                or (claim["kind"], claim["subject"]) in told
+            )
             and claim["observed"] >= MIN_OBSERVED
             and excess > 0
         ):
@@ -241,11 +246,11 @@ class _Above:
     def related(self, one: dict, other: dict) -> bool:
         """Could both be the same event: one place within the other, one issue within the other? Or one unit's doing?
 
-        Two matters of one place and issue are two events.
+        Two matters of one place and issue that speak by themselves are two events.
         """
         if one["unit_name"] or other["unit_name"]:
             return one["unit_name"] == other["unit_name"]
-        if one["matter_id"] and other["matter_id"]:
+        if one["subject"] and other["subject"] and one["matter_id"] and other["matter_id"]:
             return one["matter_id"] == other["matter_id"]
         a, b = (one["place_code"], one["issue_code"]), (other["place_code"], other["issue_code"])
         nested = self.place(a[0], b[0]) or self.place(b[0], a[0])
@@ -347,7 +352,7 @@ def level_rule(rule: Rule) -> str:
     (red, _), (orange, _), (yellow, _) = CHANCE_LEVELS
     return (
         f"按纯属偶然的机会定级：红，一年不到 {red:g} 次且多出 {RED_MIN_EXCESS} 件以上；橙，一年不到 {orange:g} 次；"
-        f"黄，一年不到 {yellow:g} 次；蓝，一年不到 {rule.max_chance_per_year:g} 次（同一事项、空间聚集、新词、单位办理单独成条的，"
-        f"一年不到 {rule.max_claim_chance_per_year:.2g} 次）。按多出的件数排序，持续越久、旁证越多、越关系安全和基本生活越靠前，"
+        f"黄，一年不到 {yellow:g} 次；蓝，一年不到 {rule.max_chance_per_year:g} 次（单独成条的，同一事项一年不到 "
+        f"{rule.max_claim_chance_per_year('matter'):.2g} 次，空间聚集、新词、单位办理 {rule.max_claim_chance_per_year('unit'):.2g} 次）。按多出的件数排序，持续越久、旁证越多、越关系安全和基本生活越靠前，"
         f"每周最多 {rule.budget} 条，其中纯属偶然的平均每周约 {rule.stated_with_claims:.2g} 条。"
     )

@@ -60,6 +60,8 @@ UNIT_COUNTS = {
 
 def _excess(signal: dict) -> str:
     unsaid = {"excess", "rise"} if signal["n_weeks"] == 1 else {"excess"}  # one jump is no course of eight weeks
+    if signal.get("n_of_matter"):
+        unsaid |= {"matter", "emerging"}  # said below, by name
     others = "、".join(KINDS[kind] for kind in signal.get("kinds") or [] if kind not in unsaid)
     also = f"，并有{others}" if others else ""
     over = f"多出 {signal['observed'] - signal['expected']:.0f} 件"

@@ -1,0 +1,138 @@
+"""Matters inside a build: what is read of the events, what is kept from build to build. → matter, matter_week, event_matter
+
+Which item belongs to which matter is kept in HOME/cache/matters.parquet, week by week, each under a key made of the
+contents of that week and of all before it (and of the program that judged them). A build takes over the weeks whose
+keys are still the same and judges those from the first other one on: a new week is one week's work, a late item that
+of the weeks since, and a kill, a batch taken back or a replay can leave no wrong answer behind, only a slower one.
+Matters of the last two years or so are looked for; the first week is moved twice a year only, so that the keys hold.
+The file is replaced as a whole. It holds what a full run would say, and is no part of the published version.
+"""
+
+import hashlib
+import os
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipelines.config import SQL, Home
+from pipelines.surveillance import matters
+
+READ_WEEKS = 104  # weeks judged at a time, to bound the memory: besides them the window before is read
+YEARS = 2  # of matters at least: those that can be warned of, and the year before from which one knows how large matters are
+
+_KEPT = {
+    "week_start_on": pl.Date, "week_key": pl.String, "event_key": pl.String, "matter_id": pl.String, "into_id": pl.String,
+}  # fmt: skip  # one row an item or merge, and one with neither a week
+
+
+def find(
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, home: Home, *, is_kept: bool = True
+) -> dict[str, pl.DataFrame]:
+    """The marts, from the marts event, place and issue. `complete`: see `weeks.complete_weeks`; a replay is not kept."""
+    place_names = [
+        name for (name,) in connection.execute(
+            "select distinct place_name from place where not is_provisional and length(place_name) > 1 order by 1"
+        ).fetchall()
+    ]  # fmt: skip
+    keys = _week_keys(connection, place_names, _first_week(max(complete["week_start_on"], default=None)))
+    file = home.path / "cache" / "matters.parquet"
+    known = _still_true(file, keys)
+    done = known.filter(pl.col("event_key").is_not_null()).select(list(matters.ASSIGNED))
+    merged = known.filter(pl.col("into_id").is_not_null()).select(list(matters.MERGED))
+    judged = set(known["week_start_on"])
+    new = [week for week in keys["week_start_on"] if week not in judged]
+    for weeks in (new[k : k + READ_WEEKS] for k in range(0, len(new), READ_WEEKS)):
+        since = max(weeks[0] - timedelta(weeks=matters.WINDOW_WEEKS), keys["week_start_on"][0])
+        items = _items(connection, since, weeks[-1])
+        assigned, more = matters.assign(
+            items, done.filter(pl.col("week_start_on") >= since), merged, place_names=place_names
+        )
+        done, merged = pl.concat([done, assigned]), pl.concat([merged, more])
+    if is_kept and new:
+        _keep(file, keys, done, merged)
+    return _marts(connection, matters.resolve(done, merged), complete["week_start_on"].to_list(), place_names)
+
+
+def _first_week(last: date | None) -> date:
+    """The Monday on or before the 1 January or 1 July that lies YEARS years or a little more before `last`.
+
+    >>> _first_week(date(2026, 11, 9)), _first_week(date(2026, 12, 28)), _first_week(date(2027, 1, 4))
+    (datetime.date(2024, 7, 1), datetime.date(2024, 7, 1), datetime.date(2024, 12, 30))
+    """
+    if last is None:
+        return date.min
+    half = date(last.year - YEARS, 7 if last.month >= 7 else 1, 1)
+    return half - timedelta(days=half.weekday())
+
+
+def _week_keys(connection: duckdb.DuckDBPyConnection, place_names: list[str], first: date) -> pl.DataFrame:
+    """week_start_on, week_key: a hash of what the items of all weeks from `first` up to this one say."""
+    text = (SQL / "views" / "matter_weeks.sql").read_text(encoding="utf-8")
+    contents = connection.sql(text).pl().filter(pl.col("week_start_on") >= first)
+    program = Path(matters.__file__).read_bytes()
+    chain = hashlib.sha256(program + "\n".join([duckdb.__version__, *place_names]).encode()).hexdigest()
+    week_keys = []
+    for week in contents.iter_rows():
+        chain = hashlib.sha256(f"{chain} {week}".encode()).hexdigest()
+        week_keys.append(chain)
+    return contents.select("week_start_on").with_columns(pl.Series("week_key", week_keys, dtype=pl.String))
+
+
+def _items(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> pl.DataFrame:
+    text = (SQL / "views" / "matter_items.sql").read_text(encoding="utf-8")
+    return connection.sql(text, params={"first": first, "last": last + timedelta(days=6)}).pl()
+
+
+def _still_true(file: Path, keys: pl.DataFrame) -> pl.DataFrame:
+    """What is kept of the weeks whose keys have not changed; nothing where there is no file or a torn one."""
+    try:
+        kept = pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError):
+        return pl.DataFrame(schema=_KEPT)
+    if kept.schema != pl.Schema(_KEPT):
+        return pl.DataFrame(schema=_KEPT)
+    return kept.join(keys, on=["week_start_on", "week_key"], how="semi", maintain_order="left")
+
+
+def _keep(file: Path, keys: pl.DataFrame, done: pl.DataFrame, merged: pl.DataFrame) -> None:
+    rows = pl.concat([keys.select("week_start_on"), done, merged], how="diagonal").join(
+        keys, on="week_start_on", how="left", maintain_order="left"
+    )
+    file.parent.mkdir(exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}.part")
+    rows.select(pl.col(name).cast(kind) for name, kind in _KEPT.items()).write_parquet(part)
+    part.replace(file)
+
+
+def _title() -> pl.Expr:
+    """The clause; where it is the name of an object only, that and the issue; the issue where there is none."""
+    name_and_issue = pl.concat_str("title", "issue_name", separator=" ", ignore_nulls=True)
+    return pl.when("is_name").then(name_and_issue).otherwise(pl.coalesce("title", "issue_name")).alias("title")
+
+
+def _marts(
+    connection: duckdb.DuckDBPyConnection, assigned: pl.DataFrame, complete: list[date], place_names: list[str]
+) -> dict[str, pl.DataFrame]:
+    shown = assigned.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
+    connection.register("shown_matter", shown.to_arrow())
+    items = connection.sql(
+        "select s.matter_id, e.event_key, e.source, e.registered_on, e.county_code, e.town_code, e.community_code, "
+        "e.issue_code, e.title, e.text from event as e inner join shown_matter as s using (event_key)"
+    ).pl()
+    connection.unregister("shown_matter")
+    found = matters.describe(items, place_names)
+    [(city_code,)] = connection.execute("select min(place_code) from place where place_level = 'city'").fetchall()
+    issues = connection.sql("select issue_code, group_code, issue_name from issue").pl()
+    found = found.join(issues, on="issue_code", how="left", maintain_order="left").with_columns(
+        pl.col("place_code").fill_null(city_code), _title()
+    )
+    return {
+        "matter": found.select(
+            "matter_id", "title", "place_level", "place_code", "issue_code", "group_code", "first_on", "last_on",
+            "n_events", "n_sources",
+        ),
+        "matter_week": matters.by_week(assigned, complete),
+        "event_matter": shown.sort("matter_id", "event_key"),
+    }  # fmt: skip

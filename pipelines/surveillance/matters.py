@@ -1,0 +1,682 @@
+"""Which items raise one matter: the same concrete object (an estate, a site, a firm, a road) and the same problem?
+
+Items come week by week. Each joins the matter it most probably belongs to, or starts one (a leader clustering, Hartigan
+1975, with the prior of a Chinese restaurant process: large matters attract more). What is weighed, in nats:
+
+    text    sum over the character trigrams g of the item of  p(g | matter) · −ln share(g outside the matter),
+            only where that share is below MAX_SHARE. The share is taken within the issue's group, over the last
+            WINDOW_WEEKS: what many write anywhere (greetings, the phrases of clerks and of form letters, the words of
+            an issue) says nothing; what is written here and hardly elsewhere is the name of something. The matter
+            itself, and this week's items of its own town, do not count as elsewhere: a matter does not become common
+            by being large. Long texts share more by chance, hence LENGTH_POWER.
+    place   the names of places are taken out of the texts and weighed by themselves: ln of the matter's items over
+            the other items of the same issue in the same town (or county, or city, whichever is known to agree).
+            Known counties that differ are never one matter, nor are issues of different groups.
+
+At the end of a week matters of one place and issue are merged whose items nearly all share a name that is found hardly
+anywhere else: one object told in two standard phrases.
+
+Only matters with an item in the last WINDOW_WEEKS are looked at, so the state after a week depends on the items of
+that week, on those WINDOW_WEEKS before and on what they were assigned to: nothing of ten years is clustered again, and
+the weeks done so far may come from a cache. No item is compared by who wrote it; matters under MIN_EVENTS are not shown.
+
+How rare a matter is: see `rarity`. How it is called: see `titles`.
+"""
+
+import hashlib
+import itertools
+import math
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy import sparse
+
+MIN_EVENTS = 5  # a matter is shown from here on
+WINDOW_WEEKS = 26
+HEAD = 400  # characters of title and text that are looked at: what it is about comes first
+GRAM = 3
+GRAM_BITS = 23  # trigrams are hashed to 8 million numbers
+MAX_SHARE = 0.01  # what a hundredth of the others write too is no name
+PRIOR_EVENTS = 50.0  # a group's shares lean on the city's as if it had that many more items
+MIN_TEXT = 7.0  # about one trigram that nobody else writes
+JOIN = 8.5
+MERGE, MERGE_EVENTS = 4.0, 3  # matters of 3 items or more
+MIN_NAME, CORE = 4.6, 0.7  # a name is in 70 % of the items of both
+OTHER_ISSUE = 4.0  # nats against another issue of the same group
+LENGTH, LENGTH_POWER = 60, 0.25
+
+RECENT_WEEKS = 4  # size and speed in one: a matter's items of four weeks
+HISTORY_WEEKS, MIN_HISTORY_WEEKS = 104, 26  # of other matters' sizes; with less than the second nothing is said
+MIN_SIZE, ORDINARY = 3, 0.95  # the tail is fitted to sizes from 3 up to this quantile: beyond it real events count too
+ALARM_PER_YEAR, RAREST_PER_YEAR = 2.6, 0.001  # half of what an office puts up with by default; no fit knows more
+PLACE_SHARE = 0.8  # a matter is where so many of its items are
+TITLE_ITEMS, TITLE_LENGTH, MIN_NAME_LENGTH = (
+    8,
+    (6, 24),
+    3,
+)  # a title is a clause of the first items, of so many characters
+OWN_WORD = 0.5  # of an item for what it says: a title is what others say too
+TITLE_WORTH = {"title": 2.0, "text": 1.0, "object": 1.5, "problem": 1.0, "name": 0.7}  # where it stands, what it says
+
+ITEM_COLUMNS = [
+    "event_key", "registered_on", "week_start_on", "county_code", "town_code", "community_code", "issue_code",
+    "group_code", "title", "text",
+]  # fmt: skip
+ASSIGNED = {"event_key": pl.String, "week_start_on": pl.Date, "matter_id": pl.String}
+MERGED = {"week_start_on": pl.Date, "matter_id": pl.String, "into_id": pl.String}
+
+Ints = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.floating[Any]]
+
+_REDACTED = r"〔[^〕]*〕|【[^】]*】"
+_QUANTITY = r"[0-9０-９][0-9０-９.．,，]*[万千百亿余多几\s]*(?:元|块|年|月|日|天|点|时|小时|分|米|平|人|户|名|次|件|个|周|[^\p{L}])"
+
+
+def assign(
+    items: pl.DataFrame, known: pl.DataFrame, merged: pl.DataFrame, *, place_names: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Put the items of the new weeks into matters.
+
+    `items`: ITEM_COLUMNS of the new weeks and of WINDOW_WEEKS before the first of them, any order, texts redacted and
+    not null; `known`, `merged`: what this function said of the earlier weeks. The new weeks are those without a known
+    item from the first such week on. Returns both of the new weeks only: ASSIGNED, every item's matter in the week it
+    came; MERGED, which matter went up in which at the end of a week.
+    """
+    items = items.select(ITEM_COLUMNS).sort("registered_on", "text", "title", "event_key", nulls_last=True)
+    of_event = dict(resolve(known, merged).select("event_key", "matter_id").iter_rows())
+    doc, gram = _features(items, place_names)
+    county, town, issue, group = (
+        _codes(items[name]) for name in ("county_code", "town_code", "issue_code", "group_code")
+    )
+    names: list[str] = []  # matter_id of every matter number
+    number: dict[str, int] = {}
+
+    def matter(name: str) -> int:
+        if name not in number:
+            number[name] = len(names)
+            names.append(name)
+        return number[name]
+
+    event_keys, weeks = items["event_key"].to_list(), items["week_start_on"]
+    label = np.array([matter(of_event[key]) if key in of_event else -1 for key in event_keys], dtype=np.int64)
+    week_number = ((weeks - date(1970, 1, 5)).dt.total_days() // 7).to_numpy()
+    first_new = week_number[label < 0].min(initial=np.iinfo(np.int64).max)
+    bounds = np.searchsorted(doc, np.arange(len(items) + 1, dtype=np.int32))
+    space = _Space(doc, gram, bounds, county, town, issue, group)
+    assigned: list[pl.DataFrame] = []
+    merges: list[tuple[date, str, str]] = []
+    for week in np.unique(week_number[week_number >= first_new]):
+        start = int(np.searchsorted(week_number, week - WINDOW_WEEKS))
+        now, end = (int(np.searchsorted(week_number, week, side)) for side in ("left", "right"))
+        # Numbered in the order in which they show in the window, whatever was read before it: ties fall the same way.
+        known_matters, first, which = np.unique(label[start:now], return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        label[start:now] = np.argsort(order)[which]
+        this_week = _Week(space, start, now, end, label)
+        starters = this_week.join(len(order))
+        started = [matter(name) for name in _ids(items[[start + k for k in starters]])]
+        to_global = np.concatenate([known_matters[order], np.array(started, dtype=np.int64)])
+        monday = weeks[now]
+        assigned.append(
+            pl.DataFrame(
+                {
+                    "event_key": event_keys[now:end],
+                    "week_start_on": [monday] * (end - now),
+                    "matter_id": [names[k] for k in to_global[label[now:end]]],
+                },
+                schema=ASSIGNED,
+            )
+        )
+        for gone, into in this_week.merge(len(to_global)):
+            merges.append((monday, names[to_global[gone]], names[to_global[into]]))
+        label[start:end] = to_global[label[start:end]]
+    return (
+        pl.concat([pl.DataFrame(schema=ASSIGNED), *assigned]),
+        pl.DataFrame(merges, schema=MERGED, orient="row"),
+    )
+
+
+def resolve(assigned: pl.DataFrame, merged: pl.DataFrame) -> pl.DataFrame:
+    """`assigned` with every matter replaced by the one it went up in."""
+    into: dict[str, str] = {}
+    for gone, heir in reversed(merged.sort("week_start_on", maintain_order=True).select("matter_id", "into_id").rows()):
+        into[gone] = into.get(heir, heir)  # the heir may have gone up in another later
+    return assigned.with_columns(pl.col("matter_id").replace(into))
+
+
+def _ids(items: pl.DataFrame) -> list[str]:
+    """What a matter is called that starts with this item: made of what the item says, where and when."""
+    said = items.select(
+        pl.concat_str(
+            pl.col("registered_on").cast(pl.String),
+            *(pl.col(c).fill_null("") for c in ("county_code", "town_code", "community_code", "issue_code")),
+            pl.col("title").fill_null(""),
+            pl.col("text").fill_null(""),
+            separator="\n",
+        )
+    ).to_series()
+    return [f"m{hashlib.sha256(one.encode()).hexdigest()[:11]}" for one in said]
+
+
+def _codes(column: pl.Series) -> Ints:
+    """Numbers from 0 in the order of the values, −1 for null."""
+    values = column.unique().drop_nulls().sort()
+    return column.replace_strict(values, np.arange(len(values)), default=-1, return_dtype=pl.Int64).to_numpy()
+
+
+def clean(items: pl.DataFrame, place_names: list[str]) -> pl.Series:
+    """Title and text in one line without redaction marks, quantities, dates and the names of places."""
+    text = items.select(
+        pl.concat_str(pl.col("title").fill_null("").str.slice(0, 100), pl.col("text").fill_null(""), separator=" ")
+        .str.slice(0, HEAD)
+        .str.replace_all(r"[\r\n]", " ")
+    ).to_series()
+    text = text.alias("text").to_frame().select(_without(pl.col("text"), place_names, " ")).to_series()
+    return text.str.replace_all(_REDACTED, " ").str.replace_all(_QUANTITY, " ")
+
+
+def _without(text: pl.Expr, words: list[str], put: str) -> pl.Expr:
+    return text.str.replace_many(words, [put] * len(words), leftmost=True) if words else text
+
+
+def _features(items: pl.DataFrame, place_names: list[str]) -> tuple[Ints, Ints]:
+    """Which item has which trigram: two columns, sorted, every pair once; the trigrams that occur numbered from 0."""
+    item, gram = _trigrams(clean(items, place_names))
+    occurs = np.zeros(1 << GRAM_BITS, dtype=bool)
+    occurs[gram] = True
+    found = np.flatnonzero(occurs)
+    number = np.empty(1 << GRAM_BITS, dtype=np.int32)
+    number[found] = np.arange(len(found))
+    return item, number[gram]
+
+
+def _trigrams(lines: pl.Series) -> tuple[Ints, Ints]:
+    """Number of the line and of the trigram of letters and digits, sorted, every pair once. No line has a line break."""
+    joined = "\n".join([*lines.to_list(), ""])
+    point = np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32)
+    is_end = point == ord("\n")
+    letter = (point >= 0x4E00) & (point <= 0x9FFF)
+    for first, last in ("09", "AZ", "az"):
+        letter |= (point >= ord(first)) & (point <= ord(last))
+    n = max(len(point) - GRAM + 1, 0)
+    hashed, whole = np.zeros(n, np.uint64), np.ones(n, bool)
+    for k in range(GRAM):
+        hashed = hashed * np.uint64(2097593) + point[k : k + n]
+        whole &= letter[k : k + n]
+    item = (np.cumsum(is_end) - is_end)[:n][whole].astype(np.uint64)
+    hashed = (hashed[whole] * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - GRAM_BITS)
+    pair = np.sort((item << np.uint64(GRAM_BITS)) | hashed)
+    pair = pair[np.diff(pair, prepend=~pair[:1]) > 0]
+    return (pair >> np.uint64(GRAM_BITS)).astype(np.int32), (pair & np.uint64((1 << GRAM_BITS) - 1)).astype(np.int32)
+
+
+class _Space(NamedTuple):
+    """All items at hand: their trigrams (of item i at bounds[i]:bounds[i + 1]) and codes, −1 where not known."""
+
+    item: Ints
+    gram: Ints
+    bounds: Ints
+    county: Ints
+    town: Ints
+    issue: Ints
+    group: Ints
+
+
+class _Week:
+    """The items now:end of one week against the items and matters of the window start:now.
+
+    Items are counted from `start`, matters are numbered from 0; rows of matrices are items or matters, columns the
+    trigrams that occur in this week.
+    """
+
+    def __init__(self, space: _Space, start: int, now: int, end: int, label: Ints) -> None:
+        self.label, self.now = label[start:end], now - start
+        first, middle, last = space.bounds[[start, now, end]]
+        gram, n_grams = space.gram[first:last], int(space.gram.max(initial=-1)) + 1
+        is_here = np.bincount(gram[middle - first :], minlength=n_grams) > 0
+        self.width = int(is_here.sum())
+        column = np.where(is_here, np.cumsum(is_here) - 1, -1).astype(np.int32)[gram]
+        at = np.flatnonzero(column >= 0)
+        self.item, self.column = space.item[first:last][at] - np.int32(start), column[at]
+        self.county, self.town, self.issue = (codes[start:end] for codes in space[3:6])
+        self.group = space.group[start:end] + 1
+        self.n_groups = int(self.group.max()) + 1
+        self.place = np.where(self.town >= 0, self.town, int(space.town.max()) + 2 + self.county)
+        self.cell = (self.group * self.width).astype(np.int32)[self.item] + self.column  # group and trigram
+        self.since = int(np.searchsorted(self.item, np.int32(self.now)))
+        n_cells = self.n_groups * self.width
+        self.n_in_group = np.bincount(self.group, minlength=self.n_groups)
+        self.seen = np.bincount(self.column, minlength=self.width)
+        self.seen_before, self.seen_now = (
+            np.bincount(cell, minlength=n_cells) for cell in (self.cell[: self.since], self.cell[self.since :])
+        )
+        item, column = self.item[self.since :], self.column[self.since :]
+        here = self.place[item] * self.width + column
+        self.own = _counted(here)
+        self.own_in_group = _counted(here * self.n_groups + self.group[item])
+        self.damped = np.maximum(1.0, np.diff(space.bounds[start : end + 1]) / LENGTH) ** LENGTH_POWER
+        self.around = [self._n_around(codes) for codes in (self.town, self.county, np.zeros_like(self.town))]
+
+    def _surprise(self, cell: Ints, item: Ints, n_inside: Ints) -> Floats:
+        """−ln of the share of others that write a trigram, 0 where it is no name. `cell`: group and trigram.
+
+        Others than the `n_inside` items of the matter that `item` stands for, and than this week's of its place.
+        """
+        out = np.zeros(len(cell))
+        n_others = (self.n_in_group + PRIOR_EVENTS)[self.group[item]]
+        rare = np.flatnonzero(self.seen_before[cell] - n_inside < MAX_SHARE * n_others)  # spares most the look-up
+        cell, item, n_inside = cell[rare], item[rare], n_inside[rare]
+        column = cell % self.width
+        here = self.place[item] * self.width + column
+        own, own_in_group = (
+            _look_up(self.own, here),
+            _look_up(self.own_in_group, here * self.n_groups + self.group[item]),
+        )
+        out[rare] = self._minus_log_share(
+            self.seen[column] - own - n_inside,
+            self.seen_before[cell] + self.seen_now[cell] - own_in_group - n_inside,
+            n_others[rare],
+        )
+        return out
+
+    def _minus_log_share(self, n_city: Ints, n_group: Ints, n_others: Floats) -> Floats:
+        city = (np.maximum(n_city, 0) + 1) / (len(self.label) + 1)
+        share = (np.maximum(n_group, 0) + PRIOR_EVENTS * city) / n_others
+        return np.where(share < MAX_SHARE, -np.log(share), 0.0)
+
+    def join(self, n_matters: int) -> list[int]:
+        """Give every item of the week its matter, in place; returns the items that start one, numbered from n_matters."""
+        n_now, n_week = self.now, len(self.label) - self.now
+        before = self.label[:n_now]
+        n_before, first = np.bincount(before, minlength=n_matters), _first(before, n_matters)
+        old = np.flatnonzero(self.seen_now[self.cell[: self.since]])  # only items of one group are compared
+        inside = _counts(before[self.item[old]], self.cell[old], (n_matters, len(self.seen_now)))
+        week = _counts(self.item[self.since :] - n_now, self.cell[self.since :], (n_week, len(self.seen_now)))
+        stander = np.repeat(first, np.diff(inside.indptr))
+        with_matter = _overlap(week, inside, self._surprise(inside.indices, stander, inside.data), n_before)
+        itself = n_now + np.repeat(np.arange(n_week), np.diff(week.indptr))
+        alone = np.ones(n_week, dtype=np.int64)
+        with_item = _overlap(week, week, self._surprise(week.indices, itself, 0 * week.data), alone)
+        texts = _rows(with_matter, self._may_be_one(n_now + with_matter.row, first[with_matter.col]))
+        earlier = _rows(with_item, with_item.col < with_item.row)
+        size, stands_for = n_before.tolist(), first.tolist()
+        for k, (text, others) in enumerate(zip(texts, earlier, strict=True)):
+            item = n_now + k
+            for other, shared in others.items():
+                matter = int(self.label[n_now + other])
+                text[matter] = text.get(matter, 0.0) + shared
+            best, best_score = len(size), JOIN
+            for matter in sorted(text):
+                other = stands_for[matter]
+                alike = text[matter] / (size[matter] * self.damped[item] * self.damped[other])
+                if alike >= MIN_TEXT and self._may_be_one(item, other):
+                    score = alike + self._prior(item, other, size[matter])
+                    if score > best_score or (score == best_score and best == len(size)):
+                        best, best_score = matter, score
+            if best == len(size):
+                size.append(0)
+                stands_for.append(item)
+            self.label[item] = best
+            size[best] += 1
+        return stands_for[n_matters:]
+
+    def merge(self, n_matters: int) -> list[tuple[int, int]]:
+        """Merge matters of this week whose items share a name: pairs (gone, into), `into` the earlier one; in place."""
+        size = np.bincount(self.label, minlength=n_matters)
+        stands_for = _first(self.label, n_matters)
+        county, issue = self.county[stands_for], self.issue[stands_for]
+        is_large = (size >= MERGE_EVENTS) & (county >= 0)
+        is_touched = is_large & (np.bincount(self.label[self.now :], minlength=n_matters) > 0)
+        where = county * (int(issue.max()) + 2) + issue
+        asked = np.flatnonzero(is_large & np.isin(where, where[is_touched]))
+        alike: dict[int, list[int]] = {}  # matters of one county and issue, the earliest first
+        for matter in asked[np.argsort(stands_for[asked])].tolist():
+            alike.setdefault(int(where[matter]), []).append(matter)
+        at = np.flatnonzero(np.isin(self.label, asked)[self.item])
+        inside = _counts(self.label[self.item[at]], self.column[at], (n_matters, self.width))
+        told = {k: _row(inside, k) for k in asked.tolist()}  # trigrams and in how many items they are
+        core = {k: set(column[n >= CORE * size[k]].tolist()) for k, (column, n) in told.items()}
+        pairs: list[tuple[int, int]] = []
+        for matters in alike.values():
+            for late in [matter for matter in matters if is_touched[matter]]:
+                for early in matters[: matters.index(late)]:
+                    if core[late].isdisjoint(core[early]):
+                        continue
+                    name = self._shared_name(told[late], told[early], size[late], size[early], stands_for[late])
+                    if name < MIN_NAME:
+                        continue
+                    if name + self._prior(stands_for[late], stands_for[early], size[early]) >= MERGE:
+                        pairs.append((late, early))
+                        told[early] = _added(told[early], told[late])
+                        size[early] += size[late]
+                        core[early] = set(told[early][0][told[early][1] >= CORE * size[early]].tolist())
+                        self.label[self.label == late] = early
+                        matters.remove(late)
+                        break
+        return pairs
+
+    def _shared_name(
+        self, late: tuple[Ints, Ints], early: tuple[Ints, Ints], n_late: int, n_early: int, item: int
+    ) -> float:
+        """The surprise of the trigrams that are in most items of both matters, against all others."""
+        column, one, other = np.intersect1d(late[0], early[0], assume_unique=True, return_indices=True)
+        in_late, in_early = late[1][one], early[1][other]
+        is_core = (in_late >= CORE * n_late) & (in_early >= CORE * n_early)
+        column, n_inside = column[is_core], (in_late + in_early)[is_core]
+        cell = self.group[item] * self.width + column
+        n_others = self.n_in_group[self.group[item]] + PRIOR_EVENTS
+        return float(
+            self._minus_log_share(
+                self.seen[column] - n_inside, self.seen_before[cell] + self.seen_now[cell] - n_inside, n_others
+            ).sum()
+        )
+
+    def _may_be_one(self, item: Ints | int, other: Ints | int) -> npt.NDArray[np.bool_]:
+        county, others = self.county[item], self.county[other]
+        return (others == county) | (others < 0) | (county < 0)
+
+    def _prior(self, item: int, other: int, size: int) -> float:
+        """ln of the odds that an item of this place and issue is of a matter of this size, knowing no text."""
+        is_of_town = self.town[item] >= 0 and self.town[other] == self.town[item]
+        is_of_county = self.county[item] >= 0 and self.county[other] == self.county[item]
+        n_around = self.around[0 if is_of_town else 1 if is_of_county else 2][item]
+        is_other_issue = self.issue[other] != self.issue[item]
+        return math.log(size) - math.log(max(n_around - size, 1) + 5) - OTHER_ISSUE * is_other_issue
+
+    def _n_around(self, codes: Ints) -> Ints:
+        """How many items of the window have the place code and the issue of each."""
+        cell = (codes + 1) * (int(self.issue.max()) + 2) + self.issue + 1
+        return np.bincount(cell)[cell]
+
+
+def _first(label: Ints, n: int) -> Ints:
+    """Where each of the n labels stands first."""
+    first = np.zeros(n, dtype=np.int64)
+    first[label[::-1]] = np.arange(len(label))[::-1]
+    return first
+
+
+def _counts(row: Ints, column: Ints, shape: tuple[int, int]) -> sparse.csr_array:
+    """How often each (row, column) is given."""
+    return sparse.coo_array((np.ones(len(row), np.int32), (row, column)), shape=shape).tocsr()
+
+
+def _overlap(items: sparse.csr_array, matters: sparse.csr_array, surprise: Floats, size: Ints) -> sparse.coo_array:
+    """Item × matter: surprise of the trigrams of the item, summed over the items of the matter that have them too.
+
+    What is far from MIN_TEXT an item counts as nothing: most pairs share something.
+    """
+    weighted = sparse.csr_array((matters.data * surprise, matters.indices, matters.indptr), shape=matters.shape)
+    weighted.eliminate_zeros()
+    shared = (items.astype(np.float64) @ weighted.T.tocsr()).tocoo()
+    shared.data[shared.data < MIN_TEXT / 2 * size[shared.col]] = 0
+    shared.eliminate_zeros()
+    return shared
+
+
+def _rows(matrix: sparse.coo_array, is_asked: npt.NDArray[np.bool_]) -> list[dict[int, float]]:
+    """The asked entries of every row, by column."""
+    rows: list[dict[int, float]] = [{} for _ in range(matrix.shape[0])]
+    for row, column, value in zip(
+        *(part[is_asked].tolist() for part in (matrix.row, matrix.col, matrix.data)), strict=True
+    ):
+        rows[row][column] = value
+    return rows
+
+
+def _row(matrix: sparse.csr_array, k: int) -> tuple[Ints, Ints]:
+    row = slice(*matrix.indptr[k : k + 2])
+    return matrix.indices[row], matrix.data[row]
+
+
+def _added(one: tuple[Ints, Ints], other: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
+    """Two rows of a matrix, columns and values, as one."""
+    column, which = np.unique(np.concatenate([one[0], other[0]]), return_inverse=True)
+    return column, np.bincount(which, np.concatenate([one[1], other[1]])).astype(np.int64)
+
+
+def _counted(keys: Ints) -> tuple[Ints, Ints]:
+    keys = np.sort(keys)
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[first], np.diff(first, append=len(keys))
+
+
+def _look_up(counted: tuple[Ints, Ints], keys: Ints) -> Ints:
+    """How often each of `keys` was counted."""
+    known, n = counted
+    if not len(known):
+        return np.zeros(len(keys), dtype=np.int64)
+    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[at] == keys, n[at], 0)
+
+
+def describe(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
+    """What, where and since when are the matters? One row a matter of MIN_EVENTS items or more.
+
+    `members`: matter_id, source and ITEM_COLUMNS, one row an item. Returns matter_id, title, is_name (see `titles`), place_level and place_code
+    (the smallest place that holds PLACE_SHARE of the items; null place_code is the whole city), issue_code (the most
+    frequent, of equals the lower), first_on, last_on, n_events, n_sources.
+    """
+    whole = (
+        members.group_by("matter_id")
+        .agg(
+            pl.col("registered_on").min().alias("first_on"),
+            pl.col("registered_on").max().alias("last_on"),
+            pl.len().cast(pl.Int64).alias("n_events"),
+            pl.col("source").n_unique().cast(pl.Int64).alias("n_sources"),
+            pl.col("issue_code").drop_nulls().sort().mode(maintain_order=True).first(),
+            *(
+                pl.col(f"{level}_code").drop_nulls().sort().mode(maintain_order=True).first().alias(f"{level}_most")
+                for level in PLACE_LEVELS
+            ),
+        )
+        .filter(pl.col("n_events") >= MIN_EVENTS)
+    )
+    held = (
+        members.join(whole, on="matter_id")
+        .group_by("matter_id")
+        .agg(
+            (pl.col(f"{level}_code") == pl.col(f"{level}_most")).sum().truediv(pl.len()).alias(level)
+            for level in PLACE_LEVELS
+        )
+    )
+    is_there = {level: pl.col(level) >= PLACE_SHARE for level in PLACE_LEVELS}
+    return (
+        whole.join(held, on="matter_id")
+        .join(titles(members.join(whole, on="matter_id", how="semi"), place_names), on="matter_id", how="left")
+        .with_columns(
+            pl.coalesce(pl.when(is_there[level]).then(pl.lit(level)) for level in PLACE_LEVELS)
+            .fill_null("city")
+            .alias("place_level"),
+            pl.coalesce(pl.when(is_there[level]).then(f"{level}_most") for level in PLACE_LEVELS).alias("place_code"),
+        )
+        .select("matter_id", "title", "is_name", "place_level", "place_code", "issue_code", "first_on", "last_on", "n_events",
+                "n_sources")
+        .sort("first_on", "matter_id")
+    )  # fmt: skip
+
+
+PLACE_LEVELS = ("community", "town", "county")
+
+
+def by_week(assigned: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
+    """How fast do matters grow, and how rare is that? One row a matter × week in which it was raised.
+
+    `assigned`: resolved, every item; `complete`: the Mondays that history is made of. Only matters that have MIN_EVENTS
+    items by now; no week after the last complete one. Returns matter_id, week_start_on, n_events, n_recent (of
+    RECENT_WEEKS to this one), n_so_far, expected (of n_events, from the matter's own WINDOW_WEEKS before), upper_bound (the largest n_recent that is reached more
+    than ALARM_PER_YEAR times a year), chance_per_year, p_value (that chance brings one such matter in a week), is_alarm.
+    The last four are null, and is_alarm false, where the history is short. See `rarity`.
+    """
+    weekly = assigned.group_by("matter_id", "week_start_on").agg(pl.len().cast(pl.Int64).alias("n_events"))
+    weekly = weekly.filter(pl.col("n_events").sum().over("matter_id") >= MIN_SIZE).sort("matter_id", "week_start_on")
+
+    def before(weeks: int) -> pl.Expr:
+        """Items of so many weeks up to this one."""
+        return pl.col("n_events").rolling_sum_by("week_start_on", f"{7 * weeks}d").over("matter_id")
+
+    counted = weekly.with_columns(
+        before(RECENT_WEEKS).alias("n_recent"),
+        pl.col("n_events").cum_sum().over("matter_id").alias("n_so_far"),
+        ((before(WINDOW_WEEKS) - before(RECENT_WEEKS)) / (WINDOW_WEEKS - RECENT_WEEKS)).alias("expected"),
+    )  # fmt: skip
+    return (
+        counted.join(rarity(counted, complete), on=["week_start_on", "n_recent"], how="left")
+        .filter(
+            pl.col("n_so_far").max().over("matter_id") >= MIN_EVENTS,
+            pl.col("week_start_on") <= max(complete, default=date.min),
+        )
+        .with_columns(
+            (1 - (-pl.col("chance_per_year") / 52).exp()).alias("p_value"),
+            ((pl.col("n_recent") >= MIN_EVENTS) & (pl.col("chance_per_year") <= ALARM_PER_YEAR))
+            .fill_null(False)
+            .alias("is_alarm"),
+        )
+        .sort("week_start_on", "matter_id")
+    )
+
+
+def rarity(counted: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
+    """How many matters a year reach this size in ordinary times? week_start_on, n_recent, chance_per_year, upper_bound.
+
+    For each week, of the matters of the HISTORY_WEEKS before it (the last RECENT_WEEKS left out: they may be this very
+    event) the largest n_recent of each, from MIN_SIZE up. Up to their ORDINARY quantile c they are counted. Beyond it
+    history holds the real events too, which are not to make the next one look ordinary: there the tail goes on
+    geometrically as it fell between MIN_SIZE and c (maximum likelihood with what is above c censored). Left out are
+    weeks with less than MIN_HISTORY_WEEKS before them. `counted`: matter_id, week_start_on, n_recent.
+    """
+    rows: list[tuple[date, int, float, int]] = []
+    mondays = sorted(complete)
+    asked = counted.group_by("week_start_on").agg(pl.col("n_recent").unique()).sort("week_start_on")
+    peaks = counted.filter(pl.col("n_recent") >= MIN_SIZE)
+    for monday, sizes in asked.iter_rows():
+        until = monday - timedelta(weeks=RECENT_WEEKS)
+        since = until - timedelta(weeks=HISTORY_WEEKS)
+        n_weeks = sum(since < week <= until for week in mondays)
+        history = peaks.filter(pl.col("week_start_on") > since, pl.col("week_start_on") <= until)
+        peak = history.group_by("matter_id").agg(pl.col("n_recent").max())["n_recent"].to_numpy()
+        if n_weeks < MIN_HISTORY_WEEKS or len(peak) == 0:
+            continue
+        last = int(np.quantile(peak, ORDINARY, method="higher"))
+        above = float((np.minimum(peak, last) - MIN_SIZE).sum())
+        falls_by = (above + 1) / (above + 1 + (peak < last).sum() + 1)  # the ones keep it between 0 and 1
+
+        def chance(
+            size: int,
+            peak: Ints = peak,
+            last: int = last,
+            falls_by: float = falls_by,
+            n_weeks: int = n_weeks,
+        ) -> float:
+            n_reached = (peak >= min(size, last)).sum() * falls_by ** max(size - last, 0)
+            return max(float(n_reached * 52 / n_weeks), RAREST_PER_YEAR)
+
+        bound = next(size for size in itertools.count(MIN_SIZE) if chance(size + 1) <= ALARM_PER_YEAR)
+        rows += [(monday, size, chance(max(size, MIN_SIZE)), bound) for size in sizes if size >= MIN_SIZE]
+    schema = {
+        "week_start_on": pl.Date, "n_recent": pl.Int64, "chance_per_year": pl.Float64, "upper_bound": pl.Float64,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def titles(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
+    """What would a person call each matter? matter_id, title: at most 24 characters of what was written; is_name.
+
+    A matter of which no clause will do has no row; where `is_name`, the title is an object's name and says no problem.
+
+    Of the clauses of its first TITLE_ITEMS items the one whose trigrams are most of this matter and least of the
+    others: the sum over them of p(trigram | matter) · ln²(matters / matters that have it), by the square root of the
+    length, and times TITLE_WORTH. Names of places, greetings, requests, words of the form, and how many or how long
+    are cut off, and beside which other object it is; a clause with a redaction mark, which stands where a name or number was, with a form of address or
+    with a figure is not taken. `members` as for `describe`.
+    """
+    first = members.sort("registered_on", "text", "title", "event_key", nulls_last=True).group_by(
+        "matter_id", maintain_order=True
+    ).head(TITLE_ITEMS)  # fmt: skip
+    clauses = (
+        first.with_row_index("item")
+        .select(
+            "matter_id",
+            "item",
+            pl.concat_list(pl.col("title").fill_null(""), pl.col("text").fill_null("").str.slice(0, HEAD)).alias(
+                "part"
+            ),
+        )
+        .with_columns(pl.lit(["title", "text"]).alias("of"))
+        .explode("part", "of")
+        .with_columns(pl.col("part").str.replace_all(_CLAUSE_END, "\n").str.split("\n"))
+        .explode("part")
+        .filter(pl.col("part").str.len_chars() >= MIN_NAME_LENGTH, ~pl.col("part").str.contains(_UNFIT))
+        .with_columns(
+            _without(pl.col("part").str.replace_all(_NOISE, ""), place_names, "")
+            .str.replace(_BEGINNING, "")
+            .str.replace(_ENDING, "")
+            .str.replace(_BESIDE, "$1")
+            .alias("title")
+        )
+        .with_columns(pl.col("title").str.contains(f"^\\p{{Han}}{{1,7}}(?:{_OBJECT})$").alias("is_name"))
+        .filter(
+            pl.col("title").str.len_chars().is_between(*TITLE_LENGTH)
+            | pl.col("is_name") & (pl.col("title").str.len_chars() >= MIN_NAME_LENGTH),
+            ~pl.col("title").str.contains("[0-9０-９]"),
+        )
+        .with_row_index("clause")
+    )
+    if clauses.is_empty():
+        return pl.DataFrame(
+            schema={"matter_id": members.schema["matter_id"], "title": pl.String, "is_name": pl.Boolean}
+        )
+    clause, gram = _trigrams(clauses["title"])
+    found = pl.DataFrame({"clause": clause, "gram": gram}).with_columns(pl.col("clause").cast(pl.UInt32))
+    found = found.join(clauses.select("clause", "matter_id", "item"), on="clause")
+    n_items = clauses.group_by("matter_id").agg(pl.col("item").n_unique().alias("n_items"))
+    inside = found.group_by("matter_id", "gram").agg(pl.col("item").n_unique().alias("n")).join(n_items, on="matter_id")
+    weight = inside.with_columns(
+        (pl.col("n") - OWN_WORD)
+        / pl.col("n_items")
+        * (len(n_items) / pl.col("matter_id").n_unique().over("gram") + 1).log() ** 2
+    )
+    scored = found.join(weight.select("matter_id", "gram", "n"), on=["matter_id", "gram"]).group_by("clause").agg("n")
+    says = (
+        pl.when("is_name").then(pl.lit("name"))
+        .when(pl.col("title").str.contains(_OBJECT)).then(pl.lit("object"))
+        .otherwise(pl.lit("problem"))
+    )  # fmt: skip
+    return (
+        clauses.join(scored.with_columns(pl.col("n").list.sum().alias("score")), on="clause", how="left")
+        .with_columns(
+            pl.col("score").fill_null(0)
+            * says.replace_strict(TITLE_WORTH)
+            * pl.col("of").replace_strict(TITLE_WORTH)
+            / pl.col("title").str.len_chars().sqrt()
+        )
+        .sort("score", "title", descending=[True, False])
+        .group_by("matter_id")
+        .agg(pl.col("title", "is_name").first())
+    )
+
+
+_CLAUSE_END = r"[，。！？；：,!?;:\n\r]|\s{2,}"
+_NOISE = (
+    r"\s|[A-Z][0-9]*[市区县]|^[（(]?[0-9一二三四五六七八九十]+[、）).]|[“”\"]"
+    r"|(?:已经?|连续|长达|长期|近|约|超过|[有到了])*[0-9０-９]+(?:多?[个余多])?(?:年|月|天|日|小时|周|点)(?:多|半|以?来|左右|了)*"
+    r"|(?:已有|共有?|达|约|仅)?[0-9０-９]+[多余]?[条处棵只辆件起个名人户家次米层块间套箱张](?:以上|左右)?$"
+)
+_BEGINNING = (
+    r"^(?:(?:关于|有关|针对|再次|强烈|坚决|实名|请问|咨询|投诉|举报|反映|反应|反对|请求|恳请|希望|建议|要求|请|对|就|[A-Z]\d?[0-9]*[市区县]"
+    r"|市民|群众|在?辖区内|来电人?|诉求人|来访人|信访人|网格员|居民|业主|本人|我们?|称|述|位于|在|现|巡查|日常|发现|上报|的"
+    r"|附近为?|为(?:什么|何)?|是|并且?|但是?|而且?|询问|问问|关心|解决|已经?|从|由|把|将|于|该|其|至今?|目前|家住|住在|孩子)+)"
+)
+_ENDING = r"(?:的?(?:咨询|投诉|举报|诉求|情况|问题|反映|建议|请求|求解决|求助|维权|一事|疑问|相关|有关)+|[吗呢吧的）)]+|[已到达约共在]+)+$"
+_UNFIT = (
+    r"〔|【|发现$|来信|责任单位|现场|核实|尽快|派单|复查|照片|视频|截图|收据|小票|聊天记录|先生|女士|小姐|师傅|阿姨|某某?|[您你]好"
+    r"|谢谢|感谢|尊敬|此致|敬礼|回电|回复|答复|处理|沟通|转办|(?:业主|居民|村民|群众|市民)们?$|了解$|如下|^作为|百忙|曾向|此前|之前|受影响|意见很大"
+)
+_OBJECT = (
+    r"小区|花园|家园|嘉园|公寓|公馆|半岛|名邸|[苑城庭府湾]|大道|[路街巷桥河湖村]|广场|市场|超市|商场|公园|医院|学校|小学|中学|幼儿园|大学|学院"
+    r"|工地|项目部?|工程|公司|工厂|[店馆站]|酒店|宾馆|学堂|基地|项目"
+)
+_BESIDE = rf"^\p{{Han}}+(?:旁边?|附近|隔壁|对面|周边)的(.*(?:{_OBJECT}).*)$"
