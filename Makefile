@@ -18,7 +18,8 @@ run: .venv/ready-run
 	@[ -f "$${YANPAN_HOME:-var}/marts/CURRENT" ] || { \
 	  "$(BIN)/python" -m pipelines.cli demo && \
 	  "$(BIN)/python" -m pipelines.cli ingest "$${YANPAN_HOME:-var}/demo" && \
-	  "$(BIN)/python" -m pipelines.cli build; }
+	  "$(BIN)/python" -m pipelines.cli build && \
+	  "$(BIN)/python" -m pipelines.cli demo --casework; }
 	@"$(BIN)/python" -m pipelines.cli serve --port $(PORT)
 
 test: .venv/ready-dev

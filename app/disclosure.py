@@ -15,7 +15,7 @@ Exempt, because the cell is no small group of people but a whole city or the wor
     the city's totals by week, source, channel, unit and issue (headline figures, 上升最快的事项, 高频事项 and
     趋势分析 without a place); the row-level ledgers (批次台账, 拒收行清单, 未对上的名称), which hold no persons.
 A warning says its own count: `surveillance.stories.MIN_OBSERVED` is 5, the default k. Where k is higher than the count, the
-sentence is said without figures (parts.warning.spoken).
+sentence is said without figures (wording.spoken).
 
 What is protected: each safe table on its own, with the totals it publishes, for a reader who knows k, this file and
 all other cells. Such a reader is left with

@@ -92,7 +92,7 @@ WIDTHS = {"weeks": 1.45, "week": 1.6, "issue": 1.2}
 def arrive(page_name: str) -> None:
     """Called before each page run: is the reader here by the menu, from another page? Then filters go along."""
     left = st.session_state.get("_page", page_name)
-    by_link = any(key in st.query_params for key in (*CARRIED, "place"))
+    by_link = any(key in st.query_params for key in (*CARRIED, "place", "id"))
     st.session_state[NEW_PAGE] = left != page_name  # its widgets do not have the last page's values
     st.session_state[BY_MENU] = left != page_name and not by_link
     st.session_state["_page"] = page_name

@@ -16,6 +16,7 @@ research = [
     st.Page("views/trends.py", title="趋势分析", icon=":material/show_chart:", url_path="trends"),
     st.Page("views/issues.py", title="高频事项", icon=":material/format_list_numbered:", url_path="issues"),
     st.Page("views/early_warnings.py", title="预警清单", icon=":material/notifications:", url_path="warnings"),
+    st.Page("views/warning.py", title="一条预警", url_path="warning", visibility="hidden"),
 ]
 system = [
     st.Page("views/intake.py", title="数据接入", icon=":material/upload_file:", url_path="intake"),

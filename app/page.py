@@ -241,6 +241,8 @@ def _grid_column(name: str, label: str, kind: pl.DataType, help: str | None, is_
         return st.column_config.TextColumn(label, help=help, alignment="right")
     if name.endswith("_share"):
         return st.column_config.NumberColumn(label, format="%+.1f%%", help=help)
+    if kind == pl.List:
+        return st.column_config.BarChartColumn(label, help=help, y_min=0)
     if kind == pl.Boolean:
         return st.column_config.CheckboxColumn(label, help=help)
     if kind.is_integer():
@@ -353,6 +355,14 @@ h2.section .remark {{ font-size: .84rem; font-weight: 400; color: {palette.MUTED
 .note {{ font-size: .78rem; line-height: 1.5; color: {palette.MUTED}; margin: 0; }}
 .warning {{ display: flex; gap: .7rem; align-items: flex-start; }}
 .warning p {{ margin: 0; line-height: 1.5; }}
+.standing {{ border: 1px solid {palette.RULE}; border-radius: 2px; padding: 0 .4rem; font-size: .88rem;
+  white-space: nowrap; }}
+.standing.late {{ border-color: {palette.LEVELS["red"].colour}; color: {palette.LEVELS["red"].colour}; }}
+ol.steps {{ list-style: none; margin: 0; padding: 0 0 0 .9rem; border-left: 2px solid {palette.RULE}; }}
+ol.steps li {{ margin: 0 0 .6rem; }}
+ol.steps p {{ margin: 0; line-height: 1.6; font-size: .95rem; }}
+ol.steps p.note {{ font-size: .78rem; }}
+[data-testid="InputInstructions"] {{ display: none; }}
 .warning.large p {{ font-size: 1.12rem; line-height: 1.6; }}
 .crumb {{ line-height: 2.4; }}
 .item {{ border-bottom: 1px solid {palette.RULE}; padding: .5rem 0; max-width: 62rem; }}

@@ -30,6 +30,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import disclosure, jobs, versions
+from app.casework import store, workflow
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT_SECURITY_POLICY = (
@@ -45,7 +46,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-PAGES = ("weekly", "hotspots", "trends", "issues", "warnings", "intake", "about")
+PAGES = ("weekly", "hotspots", "trends", "issues", "warnings", "warning", "intake", "about")
 CLOSED_PATHS = ("/_stcore/metrics", "/_stcore/agent")
 # Streamlit imports lazily; five first visitors at once then meet half-imported modules.
 IMPORT_FIRST = (
@@ -61,6 +62,7 @@ IMPORT_FIRST = (
     "app.charts.maps",
     "app.exports.picture",
     "app.exports.workbook",
+    "app.casework.cases",
 )
 COLLECT_EVERY_SECONDS = 60
 LOST = "lost"  # what app.page calls it, too
@@ -197,9 +199,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         disclosure.min_cell()
-    except disclosure.BadSetting as error:
+        workflow.limits(None, versions.home())
+    except (disclosure.BadSetting, workflow.BadSetting) as error:
         print(error, file=sys.stderr)
         return 2
+    if sentence := store.problem():  # the pages can be read without it
+        print(sentence, file=sys.stderr)
     family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         if os.name != "nt":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from app import deadlines, fields
+from app import deadlines, disclosure, fields
 from app.palette import LEVELS
 
 SOURCES = fields.words("source")
@@ -192,6 +192,15 @@ def item(row: Mapping[str, Any], rule: Mapping[str, Any] | None = None) -> str:
         f'<article class="item"><p class="note">{escape(" · ".join(part for part in about if part))} {tags}</p>'
         f"<h4>{escape(row['title'] or row['category_raw'] or '（无标题）')}</h4><p>{text}</p></article>"
     )
+
+
+def spoken(signal: Mapping[str, Any]) -> str:
+    """The sentence of a warning for a wide view: without figures where its count is below k."""
+    k = disclosure.threshold(signal["issue_code"])
+    if signal["observed"] >= k:
+        return signal["sentence"]
+    lasting = "本周首次出现" if signal["n_weeks"] == 1 else f"本周是第 {signal['n_weeks']} 周"
+    return f"{signal['title']}：本周超出往年和近期水平，{lasting}；件数不足 {k} 件，按最小格子规则不列。"
 
 
 def escape(text: object) -> str:

@@ -1,11 +1,17 @@
 """Fixtures: homes built by the production steps, never by a shortcut."""
 
 import os
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
+from servers import postgresql
 
+from app.casework import store
 from pipelines import build, demo, ingest, reference
 from pipelines.config import Home
 from pipelines.config import home as open_home
@@ -17,6 +23,7 @@ TODAY = date(2026, 11, 16)  # the Monday after the demo city's last week
 def _no_real_home(monkeypatch, tmp_path):
     """No test touches the home a person works in."""
     monkeypatch.setenv("YANPAN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("YANPAN_STATE", raising=False)
 
 
 @pytest.fixture
@@ -33,6 +40,29 @@ def demo_home(tmp_path_factory) -> Home:
     ingest.ingest([home.demo], home, today=TODAY)
     build.build(home, today=TODAY)
     return home
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[tuple[str, int]]:
+    """A real PostgreSQL, started once a test process: see servers.postgresql."""
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_state(postgres_server) -> Iterator[str]:
+    """The URL of a new, empty PostgreSQL database, for YANPAN_STATE."""
+    owner, port = postgres_server
+    name = f"state_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{owner} dbname=postgres", autocommit=True) as connection:
+        connection.execute(f'create database "{name}"')
+    url = f"postgresql://owner:owner-secret@127.0.0.1:{port}/{name}"
+    yield url
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YANPAN_STATE", url)
+        with suppress(store.Unavailable):  # the test left it so
+            store.engine().dispose()
+    store._engine.cache_clear()
 
 
 @pytest.fixture

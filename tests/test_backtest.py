@@ -340,7 +340,7 @@ def test_the_page_says_what_the_file_says(tested, monkeypatch):
 def test_the_list_of_warnings_stays_the_first_tab(tested, monkeypatch):
     at = opened(tested[0], monkeypatch)
     assert not at.exception
-    assert [tab.label for tab in at.tabs] == ["预警", "单位办理", "回测"]
+    assert [tab.label for tab in at.tabs] == ["预警", "诉求群体", "同一事项", "单位办理", "回测", "推送"]
     assert "回测于" not in said(at) and at.selectbox(key="week").value == "2026-W46"
 
 

@@ -1,23 +1,19 @@
 """A view of a business system's database: read as it is, by real servers, and nothing of its address shown."""
 
 import gc
-import getpass
 import logging
 import os
-import pwd
-import shutil
-import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 import pymysql
 import pytest
+from servers import free_port, program, run_as, server_folder
 
 from pipelines import warehouse
 from pipelines.cli import main
@@ -54,54 +50,6 @@ class Server(NamedTuple):
     def view(self, name: str, *, password: bool = True) -> str:
         address = self.with_password() if password else self.address
         return address.replace("view=%E5%B7%A5%E5%8D%95", f"view={name}")
-
-
-def program(name: str) -> str:
-    """The path of a server's program; without it the test is skipped, except where all tests must run."""
-    folders = [
-        *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),
-        Path("/usr/sbin"),
-        Path("/usr/local/sbin"),
-    ]
-    found = shutil.which(name) or next((str(one / name) for one in folders if (one / name).exists()), None)
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"本机没有 {name}：请先安装 postgresql 和 mariadb-server")
-        pytest.skip(f"本机没有 {name}，跳过数据库读取测试")
-    return str(Path(found).resolve())
-
-
-def unprivileged() -> str:
-    """Whom a server runs as: not as root."""
-    if os.geteuid() != 0:
-        return getpass.getuser()
-    names = {user.pw_name for user in pwd.getpwall()}
-    return next(name for name in ("postgres", "mysql", "nobody") if name in names)
-
-
-@contextmanager
-def server_folder() -> Iterator[tuple[Path, str]]:
-    """A folder outside pytest's own (which other users cannot enter) that the server's user owns."""
-    user = unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="yanpan-db-", dir="/tmp"))
-    try:
-        if os.geteuid() == 0:
-            shutil.chown(folder, user)
-        yield folder, user
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def run_as(user: str, command: list[str]) -> None:
-    said = {"user": user} if os.geteuid() == 0 else {}
-    done = subprocess.run(command, cwd="/", capture_output=True, check=False, **said)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
 
 
 def rows() -> list[tuple]:
@@ -162,61 +110,32 @@ def fill(cursor, quote: str, kinds: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    initdb, pg_ctl = program("initdb"), program("pg_ctl")
-    with server_folder() as (folder, user):
-        (folder / "pw").write_text("owner-secret")
-        (folder / "pw").chmod(0o644)
-        run_as(
-            user,
-            [
-                initdb,
-                "-D",
-                f"{folder}/data",
-                "-U",
-                "owner",
-                "-A",
-                "scram-sha-256",
-                "--pwfile",
-                f"{folder}/pw",
-                "-E",
-                "UTF8",
-                "--locale",
-                "C",
-                "--no-sync",
-            ],
+def postgres(postgres_server) -> Server:
+    owner, port = postgres_server
+    with psycopg.connect(f"{owner} dbname=postgres", autocommit=True) as connection:
+        connection.execute('create database "office"')
+    with (
+        psycopg.connect(f"{owner} dbname=office", autocommit=True) as connection,
+        connection.cursor() as cursor,
+    ):
+        fill(cursor, '"', {"time": "timestamp"})
+        cursor.execute(psycopg.sql.SQL("create role reader login password {}").format(SECRET))
+        cursor.execute('create schema "接口"')
+        cursor.execute(
+            'create view "接口"."V_Order" as select "工单编号", "工单标题", "工单内容", "来电人电话",'
+            " case \"工单编号\" when '990101202401050001' then timestamptz '2024-01-05 00:00:00+00'"
+            " else timestamptz 'infinity' end as \"推送时间\","
+            ' "承办单位", "问题分类", "问题点位", "工单状态", "办结时间" from 底表'
         )
-        port = free_port()
-        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c timezone=UTC"
-        run_as(user, [pg_ctl, "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options, "-w", "start"])
-        try:
-            owner = f"host=127.0.0.1 port={port} user=owner password=owner-secret"
-            with psycopg.connect(f"{owner} dbname=postgres", autocommit=True) as connection:
-                connection.execute('create database "office"')
-            with (
-                psycopg.connect(f"{owner} dbname=office", autocommit=True) as connection,
-                connection.cursor() as cursor,
-            ):
-                fill(cursor, '"', {"time": "timestamp"})
-                cursor.execute(psycopg.sql.SQL("create role reader login password {}").format(SECRET))
-                cursor.execute('create schema "接口"')
-                cursor.execute(
-                    'create view "接口"."V_Order" as select "工单编号", "工单标题", "工单内容", "来电人电话",'
-                    " case \"工单编号\" when '990101202401050001' then timestamptz '2024-01-05 00:00:00+00'"
-                    " else timestamptz 'infinity' end as \"推送时间\","
-                    ' "承办单位", "问题分类", "问题点位", "工单状态", "办结时间" from 底表'
-                )
-                cursor.execute(
-                    "create table 很多 as select (990101202400000000 + n)::bigint as 工单编号, '标题' || n as 工单标题, '内容' as 工单内容,"
-                    " '19900001234' as 来电人电话, timestamp '2024-01-05 08:00:00' + n * interval '1 second' as 推送时间, '某局' as 承办单位,"
-                    " '城乡建设>供热' as 问题分类, '云溪区' as 问题点位, '办理中' as 工单状态, null::timestamp as 办结时间"
-                    f" from generate_series(1, {N_MANY}) as n"
-                )
-                cursor.execute('grant usage on schema "接口" to reader')
-                cursor.execute('grant select on 底表, 工单, 空表, 倒序, 无关, 很多, "接口"."V_Order" to reader')
-            yield Server(f"postgresql://reader@127.0.0.1:{port}/office?view=%E5%B7%A5%E5%8D%95", "postgresql")
-        finally:
-            run_as(user, [pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "-w", "stop"])
+        cursor.execute(
+            "create table 很多 as select (990101202400000000 + n)::bigint as 工单编号, '标题' || n as 工单标题, '内容' as 工单内容,"
+            " '19900001234' as 来电人电话, timestamp '2024-01-05 08:00:00' + n * interval '1 second' as 推送时间, '某局' as 承办单位,"
+            " '城乡建设>供热' as 问题分类, '云溪区' as 问题点位, '办理中' as 工单状态, null::timestamp as 办结时间"
+            f" from generate_series(1, {N_MANY}) as n"
+        )
+        cursor.execute('grant usage on schema "接口" to reader')
+        cursor.execute('grant select on 底表, 工单, 空表, 倒序, 无关, 很多, "接口"."V_Order" to reader')
+    return Server(f"postgresql://reader@127.0.0.1:{port}/office?view=%E5%B7%A5%E5%8D%95", "postgresql")
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,14 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
 def test_data_flows_one_way(path):
-    """app never imports pipelines, pipelines never app; charts and exports never streamlit."""
-    top = {name.split(".")[0] for name in imports(path)}
+    """app never imports pipelines, pipelines never app; charts and exports never streamlit.
+
+    One module is for both: `pipelines.redact` is pure, and what people write into a case is redacted by the same rules.
+    """
+    found = imports(path)
+    if "pipelines.redact" in found:
+        found -= {"pipelines", "pipelines.redact"}
+    top = {name.split(".")[0] for name in found}
     part = path.relative_to(ROOT).parts
     assert ("pipelines" if part[0] == "app" else "app") not in top
     if part[:2] in (("app", "charts"), ("app", "exports")):

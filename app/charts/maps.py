@@ -1,6 +1,6 @@
-"""Where is it? locator_map (vector figure, also for the exports) and hotspot_deck (the interactive map).
+"""Where is it? locator_map (vector figure, also for the exports), hotspot_deck (the interactive map), warnings_map.
 
-Both take the same three things:
+The first two take the same three things:
     places    frame: place_code, place_name, value (nullable), lon, lat; optional label (text on the map;
               default place_name), optional value_text (what the tooltip says; default value with separators)
     geometry  place_code → GeoJSON geometry text (Polygon or MultiPolygon, RFC 7946 ring order)
@@ -11,7 +11,7 @@ a value and without geometry is skipped.
 
 import html
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ import shapely
 
 from app.charts import style
 from app.charts.breaks import NO_DATA, Classes
-from app.palette import INK, MUTED, NO_VALUE, PAPER, WARNING
+from app.palette import FAINT, INK, LEVELS, MUTED, NO_VALUE, PANEL, PAPER, WARNING
 
 METRES_PER_DEGREE = 111_320
 DECK_FONT = "Yanpan Sans SC, Noto Sans SC, Source Han Sans SC, Microsoft YaHei, sans-serif"
@@ -212,23 +212,12 @@ def locator_map(
         return style.empty(title, height=height)
     codes = [row["place_code"] for row in rows]
     shapes = dict(zip(codes, _shapes(tuple(geometry[code] for code in codes), LOCATOR_BYTES), strict=True))
-    west, south, east, north = shapely.total_bounds(shapely.from_geojson(list(shapes.values())))
-    squeeze = math.cos(math.radians((south + north) / 2))
     entries = _legend_entries(classes, has_null=any(row["value"] is None for row in rows))
     texts = [text for _, text in entries]
     head = "<br>".join(style.plain(line) for line in style.folded(measure_label, HEAD_EM))
     left = max(style.text_width(head), style.text_width_of(texts, style.TEXT_SIZE) + 26) + 18
-    figure = style.paper_figure(title, height=height, left=left, right=12, bottom=22)
     top = 44 if title else 8
-    figure.update_layout(margin={"t": top})
-    figure.update_xaxes(range=[west, east], constrain="domain", constraintoward="left")
-    figure.update_yaxes(
-        range=[south, north],
-        scaleanchor="x",
-        scaleratio=1 / squeeze,
-        constrain="domain",
-        constraintoward="top",
-    )
+    figure, (west, south, east, north), squeeze = _plain_map(shapes.values(), title, height=height, left=left, top=top)
     for k, colour in enumerate(classes.colours):
         _add_polygons(figure, [shapes[r["place_code"]] for r in rows if _class_of(r, classes) == k], colour)
     _add_polygons(figure, [shapes[row["place_code"]] for row in rows if row["value"] is None], NO_VALUE)
@@ -241,6 +230,81 @@ def locator_map(
     _add_legend(figure, entries, head)
     _add_scale_bar(figure, west, south, east, squeeze)
     return figure
+
+
+def _plain_map(
+    shapes: Collection[str], title: str, *, height: int, left: float, top: float
+) -> tuple[go.Figure, tuple[float, float, float, float], float]:
+    """An empty figure in degrees, its bounds (west, south, east, north), and how much a degree of longitude is shorter."""
+    west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
+    squeeze = math.cos(math.radians((south + north) / 2))
+    figure = style.paper_figure(title, height=height, left=left, right=12, bottom=22)
+    figure.update_layout(margin={"t": top})
+    figure.update_xaxes(range=[west, east], constrain="domain", constraintoward="left")
+    figure.update_yaxes(
+        range=[south, north],
+        scaleanchor="x",
+        scaleratio=1 / squeeze,
+        constrain="domain",
+        constraintoward="top",
+    )
+    return figure, (west, south, east, north), squeeze
+
+
+def warnings_map(
+    places: pl.DataFrame, geometry: Mapping[str, str], marks: pl.DataFrame, *, title: str = "", height: int = 300
+) -> go.Figure:
+    """Where are the warnings listed? Outlines with their names; a mark a place, its order in the list beside it.
+
+    places: place_code, place_name, lon, lat of the outlines. geometry: as everywhere here. marks: lon, lat,
+    signal_level (the most urgent of the place: its colour and shape), label (「1、3」), text (under the pointer).
+    """
+    rows = [row for row in places.iter_rows(named=True) if row["place_code"] in geometry]
+    if not rows:
+        return style.empty(title, height=height)
+    shapes = _shapes(tuple(geometry[row["place_code"]] for row in rows), LOCATOR_BYTES)
+    top = 44 if title else 8
+    figure, (west, south, east, north), squeeze = _plain_map(shapes, title, height=height, left=8, top=top)
+    per_degree = min((height - top - 22) / (north - south), 400 / ((east - west) * squeeze))
+    _add_polygons(figure, shapes, PANEL, outline=FAINT)
+    known = [row for row in rows if row["lon"] is not None]
+    figure.add_scatter(
+        x=[row["lon"] for row in known],
+        y=[_free_height(row, marks, per_degree * squeeze, per_degree) for row in known],
+        mode="text",
+        text=[style.plain(row["place_name"]) for row in known],
+        textfont={"size": style.SMALL_SIZE, "color": MUTED},
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    levels = [LEVELS[level] for level in marks["signal_level"]]
+    figure.add_scatter(
+        x=marks["lon"].to_list(),
+        y=marks["lat"].to_list(),
+        mode="markers+text",
+        marker={
+            "size": 13,
+            "color": [level.colour for level in levels],
+            "symbol": [level.symbol for level in levels],
+            "line": {"color": PAPER, "width": 1.5},
+        },
+        text=[style.bold(style.plain(label)) for label in marks["label"]],
+        textposition="top center",
+        textfont={"size": style.TEXT_SIZE, "color": INK, "shadow": _halo()},
+        hovertext=[style.plain(text) for text in marks["text"]],
+        hovertemplate="%{hovertext}<extra></extra>",
+        cliponaxis=False,
+    )
+    return figure
+
+
+def _free_height(place: Mapping[str, Any], marks: pl.DataFrame, per_lon: float, per_lat: float) -> float:
+    """Which latitude for the name of a place, so that no mark (13 pixels, its label above) covers it? The nearest free one."""
+    half = style.text_width(place["place_name"], style.SMALL_SIZE) / 2 + 12
+    x, y = (marks["lon"] - place["lon"]) * per_lon, (marks["lat"] - place["lat"]) * per_lat
+    above = y.filter(x.abs() < half).to_list()  # of the marks, in pixels
+    shift = next((at for at in (0, -16, 16, -26, 26, -38, 38) if all(not -28 < one - at < 15 for one in above)), 0)
+    return float(place["lat"] + shift / per_lat)
 
 
 def _class_of(row: Mapping[str, Any], classes: Classes) -> int | None:

@@ -34,7 +34,11 @@ def with_band(weeks: pl.DataFrame, place_code: str, issue_code: str, through: da
 
 def weekly(place_code: str, issue_code: str, through: date) -> pl.DataFrame:
     """One judged series without gaps: period_start_on, n_events, expected, upper_bound, is_alarm."""
-    judged = marts.query("detection_series", place=place_code, issue=issue_code, week=through)
+    return without_gaps(marts.query("detection_series", place=place_code, issue=issue_code, week=through))
+
+
+def without_gaps(judged: pl.DataFrame) -> pl.DataFrame:
+    """Verdicts (week_start_on, observed, …), the silent weeks left out, as the series that `weekly` answers with."""
     weeks = judged.select(
         pl.col("week_start_on").alias("period_start_on"),
         pl.col("observed").alias("n_events"),

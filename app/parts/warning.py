@@ -1,8 +1,7 @@
-"""Warnings listed, and one of them with its evidence."""
+"""Warnings in words, and one of them with its evidence."""
 
 import json
 from collections.abc import Mapping
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,9 @@ from app.charts.ranks import ranking
 from app.charts.series import trend
 from app.parts import judged
 from app.parts.course import safe_course
+from app.parts.indicators import control_chart
 from app.parts.issue import parts_picture, safe_parts
+from app.wording import spoken
 
 PARTS = {"places": "在哪里", "sources": "从哪里来", "channels": "什么渠道", "days": "哪几天"}
 
@@ -40,16 +41,6 @@ def safe_signals(signals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def spoken(signal: Mapping[str, Any]) -> str:
-    """The sentence of a warning for a wide view: without figures where its count is below k."""
-    k = disclosure.threshold(signal["issue_code"])
-    if signal["observed"] >= k:
-        return signal["sentence"]
-    lasting = "本周首次出现" if signal["n_weeks"] == 1 else f"本周是第 {signal['n_weeks']} 周"
-    where = f"{wording.place(signal)}“{signal['issue_name']}”"
-    return f"{where}本周超出往年和近期水平，{lasting}；件数不足 {k} 件，按最小格子规则不列。"
-
-
 def safe_evidence(signal: Mapping[str, Any]) -> str:
     """Evidence (JSON) for a wide view: the parts of k or more, without their counts where these would tell a small rest."""
     k, parts = disclosure.threshold(signal["issue_code"]), wording.evidence(signal["evidence"])
@@ -63,95 +54,89 @@ def safe_evidence(signal: Mapping[str, Any]) -> str:
 
 
 def links(signal: Mapping[str, Any], *wanted: str, upright: bool = False) -> None:
-    """From a warning to its own page (warning), its place on the map (map), the items behind it (items)."""
+    """From a warning to its own page (warning), its place on the map (map), the items behind it (items), its unit (unit), its
+    matter (matter); of these the ones it has."""
     week = {"week": wording.week_code(signal["week_start_on"])}
-    is_group = signal["issue_code"] == signal["group_code"]
-    here = {**week, "weeks": "1", "group" if is_group else "issue": signal["issue_code"]}
-    level, code = signal["place_level"], signal["place_code"]
-    at = {} if level == "city" else {"county": signal["county_code"]} | ({"town": code} if level == "town" else {})
-    targets = {
-        "warning": ("views/early_warnings.py", "详情", {**week, "signal": signal["signal_id"]}),
-        "map": ("views/hotspots.py", "地图", here if level == "city" else {**here, "place": code}),
-        "items": ("views/issues.py", "看这些事项", {**here, **at}),
-    }
+    targets = {"warning": ("views/warning.py", "详情", {**week, "id": signal["signal_id"]})}
+    if signal["unit_name"]:
+        unit = {**week, "part": "单位办理", "unit": f"{signal['kind']}:{signal['unit_name']}"}
+        targets["unit"] = ("views/early_warnings.py", "单位办理", unit)
+    else:
+        is_group = signal["issue_code"] == signal["group_code"]
+        here = {**week, "weeks": "1", "group" if is_group else "issue": signal["issue_code"]}
+        targets["map"] = ("views/hotspots.py", "地图", {**here, **_place(signal)})
+        targets["items"] = ("views/issues.py", "看这些事项", {**here, **_within(signal)})
+    if signal["matter_id"]:
+        matter = {**week, "part": "同一事项", "matter": signal["matter_id"]}
+        targets["matter"] = ("views/early_warnings.py", "同一事项", matter)
     with st.container(width="content", gap=None if upright else "small", horizontal=not upright):
         for name in wanted:
-            view, label, parameters = targets[name]
-            st.page_link(view, label=label, icon=":material/chevron_right:", query_params=parameters)
+            if name in targets:
+                view, label, parameters = targets[name]
+                st.page_link(view, label=label, icon=":material/chevron_right:", query_params=parameters)
 
 
-def choose_row() -> None:
-    rows = st.session_state["signals"]["selection"]["rows"]
-    if rows:
-        st.query_params["signal"] = st.session_state["_signals_shown"][rows[0]]
+def _place(signal: Mapping[str, Any]) -> dict[str, str]:
+    return {} if signal["place_level"] == "city" else {"place": signal["place_code"]}
 
 
-def listing(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
-    """The week's warnings, most urgent first, and by which rule; click one to open it."""
-    st.html(f'<p class="note">排序 1 最要紧，自上而下排列。{wording.escape(edition.level_rule)}</p>')
-    st.session_state["_signals_shown"] = signals["signal_id"].to_list()
-    safe = safe_signals(signals)
-    shown = safe.select(
-        "rank",
-        pl.col("signal_level").map_elements(wording.level_text, return_dtype=pl.String),
-        pl.Series("place_name", [wording.place(row) for row in signals.iter_rows(named=True)], dtype=pl.String),
-        "issue_name",
-        "observed",
-        "expected",
-        "upper_bound",
-        "excess",
-        "n_weeks",
-        "observed" + disclosure.MARK,
-        signals["chance_per_year"].map_elements(wording.chance, return_dtype=pl.String).alias("chance"),
-        "role_name",
-    )
-    labels = {"chance": "纯属偶然"}
-    page.grid(shown, key="signals", labels=labels, helps={"signal_level": edition.level_rule}, on_select=choose_row)
-    name = f"预警清单 {wording.week_name(week)}"
-    page.foot(
-        safe.drop("evidence"),
-        name=name,
-        notes=edition.notes(wording.LEVEL_NOTE, edition.level_rule, disclosure.note()),
-        key="signals_foot",
-    )
+def _within(signal: Mapping[str, Any]) -> dict[str, str]:
+    """The warning's place as the filters county, town, community."""
+    level, code = signal["place_level"], signal["place_code"]
+    above = {"city": (), "county": (), "town": ("county",), "community": ("county", "town")}[level]
+    known = marts.query("places").filter(pl.col("place_code") == code) if above else pl.DataFrame()
+    within = {name: row[f"{name}_code"] for row in known.iter_rows(named=True) for name in above}
+    return {name: found for name, found in within.items() if found} | ({} if level == "city" else {level: code})
 
 
-def detail(signal: dict, edition: page.Edition) -> None:
-    """One warning: the sentence, the figures behind it, what it consists of, its course."""
-    page.section(
-        "这一条",
-        f"预警编号 {signal['signal_id']} · {wording.week_name(signal['week_start_on'])} · 主办：{signal['role_name'] or '待定'}",
-    )
+def headline(signal: Mapping[str, Any], edition: page.Edition) -> None:
+    """The level and the sentence to read aloud."""
     st.html(
         f'<div class="warning large">{wording.level_tag(signal["signal_level"], edition.level_rule)}'
         f"<p>{wording.escape(signal['sentence'])}</p></div>"
     )
-    links(signal, "items", "map")
-    if signal["caveat"]:
-        page.quiet(f"数据提醒：{signal['caveat']}。")
-    figures = {
-        "实际": (wording.items(signal["observed"]), "本周登记的件数。"),
-        "预期": (f"{signal['expected']:,.1f} 件", "按往年同期和近期水平、扣除节假日影响后的预期。"),
-        "上限": (f"{signal['upper_bound']:,.1f} 件", "没有异常时几乎不会超过的件数。"),
+
+
+def kinds_words(signal: Mapping[str, Any]) -> str:
+    """数量超出、多渠道同时: the kinds of evidence that speak, the strongest first."""
+    return "、".join(wording.KINDS.get(kind, kind) for kind in (signal["kinds"] or signal["kind"]).split(","))
+
+
+def figures(signal: Mapping[str, Any]) -> None:
+    """What was counted, against what was to be expected."""
+    counted, basis = "上面那句话所说的时段里的件数。", "此前的平常水平"
+    if signal["unit_name"]:
+        counted, basis = "截至本周的 4 周里的件数。", "该单位自己此前一年的占比"
+    elif {"excess", "rise"} & set((signal["kinds"] or "").split(",")):
+        counted, basis = "本周登记的件数。", "往年同期和近期水平、扣除节假日影响后的预期"
+    said = {
+        "实际": (wording.items(signal["observed"]), counted),
+        "预期": (_amount(signal["expected"]), f"按{basis}。"),
+        "上限": (_amount(signal["upper_bound"]), "没有异常时几乎不会超过的件数。"),
         "持续": (f"{signal['n_weeks']} 周", f"自 {wording.full_day(signal['since_on'])} 那一周起。"),
         "纯属偶然": (
             wording.chance(signal["chance_per_year"]),
             "全市同类序列都没有异常时，这样的波动多久碰巧出现一次。",
         ),
     }
-    for column, (label, (value, note)) in zip(st.columns([1, 1, 1, 1, 1.6]), figures.items(), strict=True):
+    for column, (label, (value, note)) in zip(st.columns([1, 1, 1, 1, 1.6]), said.items(), strict=True):
         column.metric(label, value, help=note)
-    course(signal, edition)
-    grounds(signal, edition)
-    columns = st.columns(2, gap="large")
-    for n, (kind, rows) in enumerate(wording.evidence(signal["evidence"]).items()):
-        if not rows or kind not in PARTS:
-            continue
+
+
+def _amount(value: float | None) -> str:
+    return "—" if value is None else f"{value:,.1f} 件"
+
+
+def parts(signal: Mapping[str, Any], edition: page.Edition) -> None:
+    """What it consists of: places, sources, channels, days."""
+    known = {kind: rows for kind, rows in wording.evidence(signal["evidence"]).items() if rows and kind in PARTS}
+    k = disclosure.threshold(signal["issue_code"])
+    columns = st.columns(2, gap="large") if known else []
+    for n, (kind, rows) in enumerate(known.items()):
         names = wording.SOURCES if kind == "sources" else {}
         frame = pl.DataFrame(
             {"label": [names.get(r["name"], r["name"]) for r in rows], "value": [r["n_events"] for r in rows]}
         )
-        k = disclosure.threshold(signal["issue_code"])
         is_small = signal["place_level"] != "city" or kind == "places"
         with columns[n % 2]:
             if kind == "days":
@@ -162,11 +147,29 @@ def detail(signal: dict, edition: page.Edition) -> None:
                 frame,
                 export=partial(safe_parts, frame, k) if is_small else None,
                 picture=partial(parts_picture, frame, k, PARTS[kind]) if is_small else None,
-                name=f"{PARTS[kind]} {wording.place(signal)} {signal['issue_name']}",
+                name=f"{PARTS[kind]} {signal['title']}",
                 notes=edition.notes(disclosure.note(k, exported=True) if is_small else ""),
                 key=f"part_{kind}",
                 labels={"label": PARTS[kind], "value": "件数"},
             )
+
+
+def limits(signal: Mapping[str, Any]) -> None:
+    """What to keep in mind about the data, and what the system cannot see here."""
+    unseen = json.loads(signal["blind_spots"] or "[]")
+    said = [f"数据提醒：{signal['caveat']}", *unseen] if signal["caveat"] else unseen
+    if said:
+        page.section("数据提醒和系统看不到什么")
+        lines = "".join(f"<li>{wording.escape(one.removesuffix('。'))}。</li>" for one in said)
+        st.html(f'<ul class="facts">{lines}</ul>')
+
+
+def responsible(signal: Mapping[str, Any]) -> str:
+    """云溪区住房和城乡建设局（职责清单）; what to say where nobody is known."""
+    unit, basis = signal["responsible_unit"], signal["responsible_basis"]
+    if not unit:
+        return f"待定（这类事项一般由{signal['role_name']}主办）" if signal["role_name"] else "待定"
+    return f"{unit}（{basis}）" if basis else unit
 
 
 GROUNDS = {
@@ -175,15 +178,26 @@ GROUNDS = {
     "cluster": "近几周是否集中在一小片地方",
     "repeat": "近 4 周里来源标明重复的占比",
     "channel": "是否至少两个来源同时偏高",
+    "overdue": "近 4 周到期未办结的占比，与本单位此前一年相比",
+    "satisfaction": "近 4 周评价不满意的占比，与本单位此前一年相比",
+    "returns": "近 4 周退回的占比，与本单位此前一年相比",
+    "matter": "是否许多件说的是同一件事",
+    "emerging": "近几周是否冒出以前少见的词",
 }
 """What each kind of evidence asks, for the reader."""
 
 
-def grounds(signal: dict, edition: page.Edition) -> None:
+def grounds(signal: Mapping[str, Any], edition: page.Edition) -> None:
     """Which kinds of evidence were looked at, and which of them speak?"""
     rows = marts.query(
-        "signal_evidence", week=signal["week_start_on"], place=signal["place_code"], issue=signal["issue_code"]
+        "signal_evidence",
+        week=signal["week_start_on"],
+        place=signal["place_code"],
+        issue=signal["issue_code"],
+        unit=signal["unit_name"],
     )
+    if rows.is_empty():
+        return
     page.section("依据", "同一区域、同一事项的几种证据，合成一个判断；偶然概率越小越说明问题")
     k = disclosure.threshold(signal["issue_code"])
     derived = {name: ["observed"] for name in ("expected", "upper_bound", "p_value")}
@@ -201,11 +215,11 @@ def grounds(signal: dict, edition: page.Edition) -> None:
     marks = [name for name in said.columns if name.endswith(disclosure.MARK)]
     order = ["kind", "asked", "observed", "base", "expected", "upper_bound", "p", *marks]
     page.grid(said.select(order), key="grounds", labels={"asked": "看什么", "observed": "件数", "p": "偶然概率"})
-    name = f"预警依据 {wording.place(signal)} {signal['issue_name']} {wording.week_name(signal['week_start_on'])}"
+    name = f"预警依据 {signal['title']} {wording.week_name(signal['week_start_on'])}"
     page.foot(safe, name=name, notes=edition.notes(disclosure.note()), key="grounds_foot")
 
 
-def by_day(frame: pl.DataFrame, signal: dict, edition: page.Edition) -> None:
+def by_day(frame: pl.DataFrame, signal: Mapping[str, Any], edition: page.Edition) -> None:
     """On which days, in the order of the calendar."""
     days = frame.select(pl.col("label").str.to_date().alias("registered_on"), pl.col("value").alias("n_events"))
     days = days.sort("registered_on")
@@ -215,7 +229,7 @@ def by_day(frame: pl.DataFrame, signal: dict, edition: page.Edition) -> None:
         days.with_columns(pl.Series("day", said)),
         [page.Column("day", label="登记日期"), page.Column("n_events", "bar")],
     )
-    name = f"{PARTS['days']} {wording.place(signal)} {signal['issue_name']}"
+    name = f"{PARTS['days']} {signal['title']}"
     if signal["place_level"] == "city":
         page.foot(days, name=name, notes=edition.notes(), key="part_days")
         return
@@ -224,17 +238,21 @@ def by_day(frame: pl.DataFrame, signal: dict, edition: page.Edition) -> None:
     page.foot(safe, name=name, notes=edition.notes(disclosure.note(k, exported=True)), key="part_days")
 
 
-def course(signal: dict, edition: page.Edition) -> None:
+def course(signal: Mapping[str, Any], edition: page.Edition, *, height: int = 340) -> None:
     """The weeks before, with what was expected."""
-    series = judged.weekly(signal["place_code"], signal["issue_code"], signal["week_start_on"])
+    week = signal["week_start_on"]
+    if signal["unit_name"]:
+        control_chart(signal["unit_name"], signal["kind"], week, edition)
+        return
+    series = judged.weekly(signal["place_code"], signal["issue_code"], week)
     title = f"{wording.place(signal)} {signal['issue_name']} 按周"
     k, is_small = disclosure.threshold(signal["issue_code"]), signal["place_level"] != "city"
     page.chart(
-        page.drawn(trend, series, title=title),
+        page.drawn(trend, series, title=title, height=height),
         series,
         export=partial(safe_course, series, k) if is_small else None,
         picture=(lambda: trend(disclosure.without_marks(safe_course(series, k)), title=title)) if is_small else None,
-        name=f"{title} 至{wording.week_name(signal['week_start_on'])}",
+        name=f"{title} 至{wording.week_name(week)}",
         notes=edition.notes(
             "阴影带为预期到上限，三角为超出上限的周。", disclosure.note(k, exported=True) if is_small else ""
         ),

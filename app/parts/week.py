@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from itertools import takewhile
+from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, wording
 from app.charts.maps import locator_map
-from app.parts import area, judged
-from app.parts.warning import links, safe_evidence, spoken
+from app.parts import area, casework, judged
+from app.parts.warning import links, safe_evidence
 
 FIGURES = {
     "n_events": ("诉求总量", "本周登记的信访件、热线工单、网格事件之和，按登记日期计。"),
@@ -92,7 +93,10 @@ def workday_sentence(figures: pl.DataFrame, week: date) -> str:
 
 
 def warnings(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
-    """The few sentences to read aloud, each with what it consists of and where to look."""
+    """The few sentences to read aloud, each with where it stands, what it consists of and where to look.
+
+    signals: with their standing (casework.with_status).
+    """
     n = len(signals)
     count = "" if not n else f"共 {n} 条。" if n <= N_WARNINGS else f"共 {n} 条，列前 {N_WARNINGS} 条。"
     page.section("本周预警", f"{count}{wording.LEVEL_NOTE}")
@@ -104,12 +108,21 @@ def warnings(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
         with st.container(horizontal=True, wrap=False, gap="small", key=f"warning_{signal['rank']}"):
             st.html(
                 f'<div class="warning">{wording.level_tag(signal["signal_level"], edition.level_rule)}<div>'
-                f"<p>{wording.escape(spoken(signal))}</p>"
-                f'<p class="note">{wording.escape(wording.place(signal))}　{wording.escape(wording.evidence_line(safe_evidence(signal)))}'
-                f"　主办：{wording.escape(signal['role_name'] or '待定')}</p></div></div>",
+                f"<p>{wording.escape(wording.spoken(signal))}</p>"
+                f'<p class="note">{casework.tag(signal)}　{wording.escape("　".join(about(signal)))}</p></div></div>',
                 width="stretch",
             )
             links(signal, "warning", "map", upright=True)
+
+
+def about(signal: Mapping[str, Any]) -> list[str]:
+    """Under a warning's sentence: where, what it consists of, who handles it or should."""
+    unit = (
+        f"在 {signal['to_unit']}"
+        if signal["to_unit"]
+        else f"主办：{signal['responsible_unit'] or signal['role_name'] or '待定'}"
+    )
+    return [part for part in (wording.place(signal), wording.evidence_line(safe_evidence(signal)), unit) if part]
 
 
 def small_map(edition: page.Edition, week: date) -> None:
@@ -183,9 +196,9 @@ def safe_followup(signals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def followup(edition: page.Edition, week: date) -> None:
-    """Last week's warnings with this week's figures: still up or back down?"""
-    page.section("上周预警后来怎样", "同一区域、同一事项的本周件数")
+def followup(edition: page.Edition, week: date, known: pl.DataFrame | None) -> None:
+    """Last week's warnings with this week's figures, still up or back down, and what was done. known: casework.current."""
+    page.section("上周预警后来怎样", "同一区域、同一事项（单位）的本周件数，和办到哪一步")
     signals = marts.query("signal_followup", week=week)
     if not judged.was_judged(week - timedelta(weeks=1)):
         page.quiet("上周没有判定，无从跟踪。")
@@ -195,30 +208,38 @@ def followup(edition: page.Edition, week: date) -> None:
         return
     if not judged.was_judged(week):
         signals = signals.with_columns(pl.lit("not_assessed").alias("status"))
-    signals = safe_followup(signals)
-    words = {"alarm": "▲ 仍然偏高", "normal": "▽ 已回落", "not_assessed": "— 本周无法判定"}
+    signals = safe_followup(casework.with_status(signals, known))
+    words = {"alarm": "▲ 仍偏高", "normal": "▽ 已回落", "not_assessed": "— 无法判定"}
     shown = signals.with_columns(
         pl.col("signal_level")
         .map_elements(lambda level: wording.level_tag(level, edition.level_rule), return_dtype=pl.String)
         .alias("level"),
-        pl.Series("matter", [f"{wording.place(row)}·{row['issue_name']}" for row in signals.iter_rows(named=True)]),
+        pl.Series(
+            "standing", [casework.tag(row, short=True) for row in signals.iter_rows(named=True)], dtype=pl.String
+        ),
         pl.col("status").replace_strict(words).alias("outcome"),
     )
     page.table(
         shown.head(8),
         [
             page.Column("level", "html", "等级"),
-            page.Column("matter", label="区域·事项"),
+            page.Column("title", label="预警"),
             page.Column("observed_before", "number", "上周"),
             page.Column("observed", "bar", "本周"),
             page.Column("upper_bound", "number", "上限"),
-            page.Column("outcome", label="后来"),
+            page.Column("outcome", label="件数"),
+            page.Column("standing", "html", "办理"),
         ],
     )
     page.foot(
-        signals.with_columns(pl.col("status").replace(wording.VERDICTS)),
+        casework.in_words(signals.with_columns(pl.col("status").replace(wording.VERDICTS))),
         name=f"上周预警跟踪 {wording.week_name(week)}",
         notes=edition.notes("单位：件。", disclosure.note()),
         key="followup",
-        labels={"observed_before": "上周件数", "upper_before": "上周上限", "status": "本周判定"},
+        labels={
+            "observed_before": "上周件数",
+            "upper_before": "上周上限",
+            "status": "本周判定",
+            **casework.LABELS_LISTED,
+        },
     )

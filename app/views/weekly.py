@@ -3,7 +3,8 @@
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, wording
+from app import filters, marts, page, roles, wording
+from app.parts import casework
 from app.parts.week import followup, headline, left_out, rising, small_map, tiles, warnings, workday_sentence
 
 with st.container(key="masthead"):
@@ -40,10 +41,13 @@ page.foot(
         "n_grid": "网格",
     },
 )
+known = casework.current()
 left, right = st.columns([8, 5], gap="large")
 with left:
-    warnings(marts.query("signals", week=week), week, edition)
-    followup(edition, week)
+    warnings(casework.with_status(marts.query("signals", week=week), known), week, edition)
+    if known is not None:
+        casework.overview(known, roles.picker(), edition)
+    followup(edition, week, known)
 with right:
     small_map(edition, week)
     rising(edition, week)

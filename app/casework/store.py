@@ -1,0 +1,248 @@
+"""Where is the state of casework kept? SQLite in HOME by default, PostgreSQL by URL.
+
+YANPAN_STATE is sqlite:///path, postgresql://user:password@host/database, or file:/path of a file that holds such a URL
+(so that no password stands in the environment). The database is brought up to date by Alembic on first use, under a lock,
+so that two processes may start at once.
+
+Two tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
+seq, and its state is the last of them; and `delivery`, the outbox of push messages.
+"""
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock
+from sqlalchemy import event
+
+from app import versions
+
+SETTING = "YANPAN_STATE"
+FILE = "state.sqlite"
+MIGRATIONS = Path(__file__).parent / "migrations"
+REVISION = "0002"  # the newest in MIGRATIONS
+WAIT_SECONDS = 30  # for another writer
+
+metadata = sa.MetaData()
+_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER
+case_action = sa.Table(
+    "case_action",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("signal_id", sa.String(40), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),  # 1, 2 … within the case
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),  # after the action
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("actor_unit", sa.String(200)),  # who acts, where the role is unit
+    sa.Column("to_unit", sa.String(200)),  # whom the case is with after the action
+    sa.Column("at", sa.DateTime, nullable=False),  # the office's local time
+    sa.Column("due_on", sa.Date),  # of the next step
+    sa.Column("note", sa.Text, nullable=False),  # redacted
+    sa.Column("reason", sa.String(20)),  # of a dismissal
+    sa.Column("finding", sa.String(20)),  # of a closing
+    sa.Column("request_id", sa.String(80), nullable=False),  # one click, one action
+    sa.Column("snapshot", sa.JSON, nullable=False),  # the warning as it was then
+    sa.UniqueConstraint("signal_id", "seq", name="case_action_seq"),
+    sa.UniqueConstraint("request_id", name="case_action_request"),
+)
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("dedupe_key", sa.String(200), nullable=False),
+    sa.Column("signal_id", sa.String(40)),
+    sa.Column("event", sa.String(40), nullable=False),
+    sa.Column("channel", sa.String(40), nullable=False),
+    sa.Column("recipient", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("area", sa.String(200)),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.Column("status", sa.String(20), nullable=False),  # pending sending sent failed unclear suppressed
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_try_at", sa.DateTime),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("sent_at", sa.DateTime),
+    sa.Column("last_error", sa.Text),
+    sa.UniqueConstraint("dedupe_key", name="delivery_dedupe"),
+    sa.Index("delivery_waiting", "status", "next_try_at"),
+)
+
+
+class Unavailable(Exception):
+    """The state cannot be read or written now; one Chinese sentence says why and what to do."""
+
+
+def engine() -> sa.Engine:
+    """The database in force, brought up to date. Raises Unavailable."""
+    with _LOCK:
+        return _engine(address())
+
+
+@contextmanager
+def reading() -> Iterator[sa.Connection]:
+    """A connection to look at the state. Raises Unavailable."""
+    with _sentences(), engine().connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing() -> Iterator[sa.Connection]:
+    """One transaction that writes: committed at the end, nothing of it kept on an error. Raises Unavailable.
+
+    In SQLite it waits for other writers at its start, not in its middle, where waiting would be in vain.
+    """
+    with (
+        _sentences(),
+        engine().connect().execution_options(**{_BEGIN: "begin immediate"}) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+def problem() -> str | None:
+    """What is wrong with the state database, in one sentence; None where it can be used."""
+    try:
+        with reading() as connection:
+            connection.execute(sa.select(sa.func.count()).select_from(case_action)).scalar_one()
+    except Unavailable as error:
+        return str(error)
+    return None
+
+
+# ---------------------------------------------------------------- which database
+
+_LOCK = threading.Lock()
+_BEGIN = "sqlite_begin"
+
+
+def address() -> str:
+    """The URL in force, as SQLAlchemy wants it."""
+    said = os.environ.get(SETTING, "").strip()
+    if said.startswith("file:"):
+        path = Path(said.removeprefix("file:")).expanduser()
+        try:
+            said = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unavailable(f"环境变量 {SETTING} 指向的文件 {path} 读不出来。请检查路径和权限。") from error
+    if not said:
+        return sa.URL.create("sqlite", database=str(versions.home() / FILE)).render_as_string()
+    try:
+        url = sa.make_url(said)
+    except sa.exc.ArgumentError:
+        url = None
+    drivers = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+    if (
+        url is None or url.get_backend_name() not in drivers or not url.database
+    ):  # nothing of it is repeated: a password
+        raise Unavailable(
+            f"{SETTING} 不是可用的数据库地址，应写成 sqlite:///路径 或 postgresql://用户:密码@主机/库名。请改正后重新启动。"
+        ) from None
+    return url.set(drivername=drivers[url.get_backend_name()]).render_as_string(hide_password=False)
+
+
+@lru_cache(maxsize=4)
+def _engine(address: str) -> sa.Engine:
+    url = sa.make_url(address)
+    is_file = url.get_backend_name() == "sqlite"
+    made = _sqlite(url) if is_file else _postgresql(url)
+    try:
+        with _sentences():
+            if is_file:
+                path = Path(url.database or "").resolve()
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with FileLock(f"{path}.lock", timeout=WAIT_SECONDS):  # setting WAL does not wait for others
+                    _migrate(made)
+            else:
+                _migrate(made)
+    except BaseException:
+        made.dispose()
+        raise
+    return made
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5}, json_serializer=_json)
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    made = sa.create_engine(url, connect_args={"timeout": WAIT_SECONDS}, json_serializer=_json)
+
+    @event.listens_for(made, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where SQLAlchemy says so
+        connection.execute("pragma journal_mode = wal")  # readers do not wait for a writer
+        connection.execute("pragma synchronous = full")  # what was answered stays, also when the power goes
+
+    @event.listens_for(made, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "begin"))
+
+    return made
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+# ---------------------------------------------------------------- the tables, brought up to date
+
+
+def _migrate(made: sa.Engine) -> None:
+    """Bring an empty or older database to REVISION; Unavailable where it is newer than this program."""
+    with made.connect() as connection:
+        found = _revision(connection)
+    if found is not None and found > REVISION:
+        raise Unavailable(
+            f"办理状态库 {_place(made.url)} 由更新的程序建立（结构 {found}，本程序只到 {REVISION}）。请升级本程序；预警仍可查看。"
+        )
+    if found == REVISION:
+        return
+    from alembic import command  # a tenth of a second that only a new database needs
+    from alembic.config import Config
+
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with made.connect().execution_options(**{_BEGIN: "begin immediate"}) as connection, connection.begin():
+        if made.dialect.name == "postgresql":
+            connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('yanpan.casework'))")
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, REVISION)
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("select max(version_num) from alembic_version").scalar()
+
+
+# ---------------------------------------------------------------- what goes wrong, in a sentence
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn what the database says in its own words into Unavailable; what a constraint refuses stays as it is."""
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        raise
+    except (sa.exc.DatabaseError, sa.exc.InterfaceError, OSError) as error:  # OSError: no folder, or its lock is held
+        logging.getLogger(__name__).warning("casework state unavailable: %s", error)
+        raise Unavailable(
+            f"办理状态库 {_place(sa.make_url(address()))} 现在用不了，签收、反馈、销号等暂时不能办理；预警仍可查看。"
+            "请管理员检查数据库或磁盘，原因见服务日志。"
+        ) from error
+
+
+def _place(url: sa.URL) -> str:
+    return str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host or '本机'}/{url.database}"

@@ -1,0 +1,155 @@
+"""The list of a week's warnings: filters, table, map, and a first look at the one chosen."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import disclosure, filters, marts, page, wording
+from app.casework import workflow
+from app.charts.maps import warnings_map
+from app.palette import LEVELS
+from app.parts import casework
+from app.parts.warning import kinds_words, links, safe_signals
+
+ORDERS = {"": "最要紧的在前", "due": "限期最近的在前", "new": "新出现的在前"}
+OPEN, LATE = "open", "late"
+NOT_KNOWN = "none"
+"""In the filter of units: nobody is named."""
+
+
+HELPS = {"observed": "本周的件数；单位办理是截至本周的 4 周。", "n_weeks": "连续偏高的周数。"}
+
+
+def level() -> str:
+    """One of the levels, or all of them (empty)."""
+    words = {code: f"{style.shape}{wording.NBSP}{style.word}" for code, style in LEVELS.items()}
+    return filters.choose("等级", {"": "全部", **words}, key="level", kind="buttons")
+
+
+def chosen_by_filters(signals: pl.DataFrame) -> pl.DataFrame:
+    """The warnings (with their standing) that pass the filters, in the order asked for."""
+    units = signals["responsible_unit"].drop_nulls().unique().sort().to_list()
+    standing = [status for status in casework.STATUSES if (signals["case_status"] == status).any()]
+    statuses = {OPEN: "还在办", LATE: "已超期"} | {status: casework.STATUSES[status] for status in standing}
+    kinds = [kind for kind in wording.KINDS if (signals["kind"] == kind).any()]
+    columns = iter(st.columns([1, 1, 1, 1.1, 1.5, 1.1], vertical_alignment="top"))
+    with next(columns):
+        kind = filters.choose("种类", {"": "全部种类", **{kind: wording.KINDS[kind] for kind in kinds}}, key="kind")
+    with next(columns):
+        county = filters.county()
+    with next(columns):
+        group = filters.group()
+    with next(columns):
+        status = filters.choose("办理状态", {"": "全部状态", **statuses}, key="standing")
+    with next(columns):
+        unit = filters.choose(
+            "建议主办", {"": "全部单位", **{name: name for name in units}, NOT_KNOWN: "待定"}, key="for"
+        )
+    with next(columns):
+        order = filters.choose("排序", ORDERS, key="order")
+    for column, wanted in (("kind", kind), ("county_code", county), ("group_code", group)):
+        if wanted:
+            signals = signals.filter(pl.col(column) == wanted)
+    if status:
+        passes = {OPEN: pl.col("case_status").is_in(workflow.OPEN), LATE: pl.col("is_overdue")}
+        signals = signals.filter(passes.get(status, pl.col("case_status") == status))
+    if unit:
+        is_it = pl.col("responsible_unit")
+        signals = signals.filter(is_it.is_null() if unit == NOT_KNOWN else is_it == unit)
+    if order:
+        by, falling = {"due": ("due_on", False), "new": ("since_on", True)}[order]
+        signals = signals.sort(by, "rank", descending=[falling, False], nulls_last=True)
+    return signals
+
+
+def choose_row() -> None:
+    rows = st.session_state["signals"]["selection"]["rows"]
+    if rows:
+        st.query_params["chosen"] = st.session_state["_signals_shown"][rows[0]]
+
+
+def listing(signals: pl.DataFrame, week: date, edition: page.Edition, known: pl.DataFrame | None) -> None:
+    """The warnings as a table; click one to look at it."""
+    st.session_state["_signals_shown"] = signals["signal_id"].to_list()
+    rows = list(signals.iter_rows(named=True))
+    safe = safe_signals(signals)
+    shown = safe.select(
+        "rank",
+        pl.col("signal_level").map_elements(wording.level_text, return_dtype=pl.String),
+        "title",
+        pl.col("kind").replace(wording.KINDS),
+        "observed",
+        "n_weeks",
+        "observed" + disclosure.MARK,
+        pl.Series("standing", [casework.STATUSES.get(row["case_status"], "") for row in rows], dtype=pl.String),
+        pl.Series("due", [casework.days_left(row["due_on"]) for row in rows], dtype=pl.String),
+        pl.coalesce("to_unit", "responsible_unit").alias("unit"),
+    )
+    labels = {
+        "title": "预警",
+        "kind": "种类",
+        "observed": "件数",
+        "n_weeks": "周数",
+        "standing": "办理状态",
+        "due": "限期",
+        "unit": "承办或建议单位",
+    }
+    page.grid(shown, key="signals", labels=labels, helps=HELPS, on_select=choose_row)
+    page.foot(
+        casework.in_words(safe.drop("evidence", "blind_spots")),
+        name=f"预警清单 {wording.week_name(week)}",
+        notes=edition.notes(edition.level_rule, casework.measured() if known is not None else "", disclosure.note()),
+        key="signals_foot",
+        labels=casework.LABELS_LISTED,
+    )
+
+
+def marks(signals: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """One mark a place below the city, in the colour of its most urgent warning: lon, lat, signal_level, label, text."""
+    urgency = pl.col("signal_level").replace_strict({level: n for n, level in enumerate(LEVELS)}, return_dtype=pl.Int64)
+    return (
+        signals.filter(pl.col("place_level") != "city")
+        .join(places.select("place_code", "lon", "lat"), on="place_code")
+        .filter(pl.col("lon").is_not_null())
+        .with_columns(pl.concat_str(pl.col("rank"), pl.lit(" "), "title").alias("said"))
+        .sort("rank")
+        .group_by("place_code", "lon", "lat", maintain_order=True)
+        .agg(
+            pl.col("signal_level").sort_by(urgency).first(),
+            pl.col("rank").cast(pl.String).str.join("、").alias("label"),
+            pl.col("said").str.join("；").alias("text"),
+        )
+    )
+
+
+def where(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
+    """The listed warnings on a small map; nothing where there are no boundaries."""
+    geometry = dict(marts.query("boundaries", place_level="county", inside=None).iter_rows())
+    places = marts.query("places")
+    shown = marks(signals, places)
+    if not geometry or shown.is_empty():
+        return
+    rest = len(signals) - sum(len(label.split("、")) for label in shown["label"])
+    counties = places.filter(pl.col("place_level") == "county")
+    page.chart(
+        page.drawn(warnings_map, counties, geometry, shown),
+        signals.select("rank", "signal_level", "title", "place_code", "county_name", "place_name"),
+        name=f"预警在哪里 {wording.week_name(week)}",
+        notes=edition.notes("数字是清单里的排序。", f"另有 {rest} 条是全市的或没有位置，不在图上。" if rest else ""),
+        key="where",
+        labels=casework.LABELS_LISTED,
+    )
+
+
+def preview(signal: Mapping[str, Any], edition: page.Edition) -> None:
+    """The one chosen: its sentence, where it stands, and the way to its page."""
+    page.section(signal["title"], kinds_words(signal))
+    st.html(
+        f'<div class="warning">{wording.level_tag(signal["signal_level"], edition.level_rule)}'
+        f"<p>{wording.escape(wording.spoken(signal))}</p></div>"
+    )
+    casework.standing(signal)
+    links(signal, "warning", "items", "map", "unit", "matter")
