@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines import surveillance
 from pipelines.config import SQL
-from pipelines.surveillance import claims, clusters, indicators, weeks, wording
+from pipelines.surveillance import claims, clusters, indicators, matters, weeks, wording
 
 MIN_OF_MATTER = 5  # items of one matter in a week from which the sentence names it
 MIN_HISTORY, HISTORY_SHARE = 10, 0.5  # items of a year, and the share of one unit, from which it is taken for in charge
@@ -129,13 +129,15 @@ def _abouts(found: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def _items(connection: duckdb.DuckDBPyConnection, signals: pl.DataFrame) -> pl.DataFrame:
     """The items behind each signal: signal_no, registered_on, place codes, issue_name, unit_name, source, channel, matter_id, has_text.
 
-    Of a matter its items of the week; of a unit the cases among its last four weeks; of the others the items of the place,
+    Of a matter its items of four weeks; of a unit the cases among its last four weeks; of the others the items of the place,
     issue and week (see sql/views/signal_items.sql).
     """
     chosen = signals.with_row_index("signal_no").select(
         pl.col("signal_no").cast(pl.Int64), "week_start_on", "place_level", "place_code", "issue_code", "unit_name",
         "kind", pl.when(pl.col("kind") == "matter").then("matter_id").alias("matter_id"),
-        pl.when(pl.col("kind") == "cluster", pl.col("subject").is_not_null())
+        pl.when(pl.col("kind") == "matter")
+        .then(pl.col("week_start_on").dt.offset_by(f"-{matters.RECENT_WEEKS - 1}w"))
+        .when(pl.col("kind") == "cluster", pl.col("subject").is_not_null())
         .then(pl.max_horizontal("since_on", pl.col("week_start_on").dt.offset_by(f"-{clusters.MAX_WINDOW_WEEKS - 1}w")))
         .otherwise("week_start_on").alias("from_on"),
     )  # fmt: skip
@@ -194,7 +196,7 @@ def _in_charge(
             answers.append((row["unit_name"], "预警说的就是这个单位的办理"))
             continue
         if row["kind"] == "matter" and part["units"] and 2 * part["units"][0]["n_events"] > row["observed"]:
-            answers.append((part["units"][0]["name"], "本周这件事的诉求多数由其主办"))
+            answers.append((part["units"][0]["name"], "这件事近 4 周的诉求多数由其主办"))
             continue
         roles = _roles(row["role_name"])
         county = towns.get(row["place_code"], row["place_code"]) if row["place_level"] != "city" else ""
@@ -245,7 +247,7 @@ def claims_of(found: dict[str, pl.DataFrame], units: pl.DataFrame, places: pl.Da
     if "matter" in found:
         asked.append(claims.of_matters(found["matter"], found["matter_week"]))
     if "emerging" in found:
-        asked.append(claims.of_words(found["emerging"]))
+        asked.append(claims.of_words(found["emerging"], found["event_matter"]))
     town_of = dict(places.filter(pl.col("place_level") == "community").select("place_code", "parent_code").iter_rows())
     is_community = pl.col("place_level") == "community"
     return (

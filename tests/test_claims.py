@@ -14,7 +14,7 @@ def claim(
     level = {4: "city", 6: "county", 9: "town"}[len(place)]
     return {
         "week_start_on": week, "place_level": level, "place_code": place, "issue_code": issue, "kind": kind,
-        "subject": subject, "observed": observed, "base": None, "expected": 1.0, "upper_bound": None, "p_value": 1e-6,
+        "subject": subject, "matter_id": subject if kind == "matter" else None, "observed": observed, "base": None, "expected": 1.0, "upper_bound": None, "p_value": 1e-6,
         "chance_per_year": 0.05, "since_on": week, "n_weeks": 1, "is_rarest": True, **more,
     }  # fmt: skip
 
@@ -57,6 +57,17 @@ def test_a_matter_elsewhere_speaks_by_itself():
 def test_matter_cluster_and_word_of_one_event_are_one_signal_and_the_matter_speaks():
     found = told([], [claim("emerging", "w", 9), claim("cluster", "c", 14), claim("matter", "m", 10)])
     assert [row["kinds"] for row in found.to_dicts()] == [["matter", "cluster", "emerging"]]
+
+
+def test_a_word_goes_with_its_own_matter_not_with_any_of_the_place():
+    asked = [claim("matter", "a", 9), claim("emerging", "w", 8, matter_id="b"), claim("matter", "b", 7)]
+    found = told([], asked)
+    assert {row["matter_id"]: row["kinds"] for row in found.to_dicts()} == {
+        "a": ["matter"],
+        "b": ["matter", "emerging"],
+    }
+    alone = told([], [claim("matter", "a", 9), claim("emerging", "w", 8, matter_id="c")])
+    assert sorted(alone["kind"]) == ["emerging", "matter"]
 
 
 def test_two_matters_of_one_place_and_issue_are_two_signals_each_week_and_keep_their_names():

@@ -12,6 +12,7 @@ from pipelines import publish
 from pipelines.config import home as open_home
 
 ROOT = Path(__file__).resolve().parents[1]
+IN_TURN = pytest.mark.xdist_group("cli")  # one home, in the order of this file
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
@@ -34,6 +35,16 @@ def city(tmp_path_factory) -> Path:
     return home
 
 
+def loaded(city: Path, *, built: bool = False) -> None:
+    """The city taken in, and published, unless an earlier test has done it."""
+    home = open_home(city)
+    if not home.warehouse.exists():
+        assert yanpan(city, "ingest", str(city / "demo"))[0] == 0
+    if built and publish.current(home) is None:
+        assert yanpan(city, "build")[0] == 0
+
+
+@IN_TURN
 def test_a_week_in_the_life(city):
     code, first, _ = yanpan(city, "ingest", str(city / "demo"))
     assert code == 0
@@ -54,8 +65,9 @@ def test_a_week_in_the_life(city):
     assert code == 0 and "fields_described" in checked["checks"]
 
 
+@IN_TURN
 def test_as_of_sees_no_later_day(city):
-    yanpan(city, "ingest", str(city / "demo"))
+    loaded(city)
     code, built, _ = yanpan(city, "build", "--as-of", "2025-06-30")
     assert code == 0
     assert built["data_through"] <= "2025-06-30"
@@ -108,12 +120,12 @@ def test_misuse_is_said_in_chinese(arguments, said):
     assert not (ROOT / "没有这个目录").exists()
 
 
+@IN_TURN
 def test_a_full_disk_is_said_and_leaves_the_old_version(city):
     """A file-size limit stands in for the full disk: the same write fails in the same place."""
     import resource
 
-    yanpan(city, "ingest", str(city / "demo"))
-    yanpan(city, "build")
+    loaded(city, built=True)
     home = open_home(city)
     before = publish.current(home)
     done = subprocess.run(

@@ -201,6 +201,24 @@ def test_titles_say_object_and_problem_and_no_name_or_place():
     assert (one["place_level"], one["place_code"], one["n_events"]) == ("town", "990101001", 6)
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("位于文昌标准厂房工地已连续6天夜间施工，影响居民休息", "文昌标准厂房工地夜间施工"),
+        ("丽景嘉园旁边的文昌标准厂房工地臭水流了8天", "文昌标准厂房工地臭水流"),
+        ("附近为碧水名邸，共12处", "碧水名邸"),
+        ("在建工地扬尘严重，为何无人过问", "在建工地扬尘严重"),
+        ("文昌路乱停车3辆", "文昌路乱停车"),
+        ("来电3次", None),
+    ],
+)
+def test_titles_have_no_figure_and_begin_with_the_object(text, title):
+    said = items_of(*[{"text": f"来电人反映，{text}。"}] * 5).with_columns(pl.lit("m").alias("matter_id"))
+    found = method.describe(said, [])
+    assert found["title"].item() == title
+    assert bool(found["is_name"].item()) == (title == "碧水名邸")  # alone it says no problem: the issue is added
+
+
 def test_fewer_than_five_are_not_shown():
     rows = items_of(*site(4, date(2026, 1, 5))).with_columns(pl.lit("m").alias("matter_id"))
     assert method.describe(rows, []).is_empty()

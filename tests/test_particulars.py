@@ -3,13 +3,18 @@
 import json
 from datetime import date, datetime, timedelta
 
+import duckdb
 import polars as pl
 import pytest
 from builders import add_reference, load, make_events, weekly
 from test_signals import signals_of
 
-from pipelines import build
+from pipelines import build, layouts, publish
 from pipelines.errors import SourceError
+from pipelines.ingest import ingest
+from pipelines.layouts import files
+from pipelines.layouts.proposal import Choices
+from pipelines.sources import reading
 
 WEEK = date(2026, 11, 9)
 RAISED = [10] * 130 + [50]
@@ -95,3 +100,21 @@ def test_a_unit_out_of_its_limits_is_a_warning_of_its_own(empty_home):
     assert last["responsible_unit"] == "云溪区住建局"
     parts = json.loads(last["evidence"])
     assert parts["issues"] == [{"name": "供暖", "n_events": 20}]
+
+
+def test_two_matters_of_real_messages_are_listed_in_the_month_they_begin(shared_files, empty_home):
+    """No place, no issue, one year of messages: the counts cannot be judged yet, matters can."""
+    path = shared_files / "taidi" / "附件3.xlsx"
+    proposal = layouts.propose(reading.inspect(path), source=None, choices=Choices())
+    layouts.save(empty_home, "留言", proposal["source"], files.from_json(proposal["layout"]))
+    ingest([path], empty_home, layout="留言", today=date(2026, 1, 1))
+    build.build(empty_home, today=date(2020, 1, 28), as_of=date(2026, 1, 1))
+    with duckdb.connect(publish.version_file(empty_home, 1), read_only=True) as connection:
+        found = connection.sql(
+            "select title, signal_id, kinds, min(week_start_on) as first from signal group by all"
+        ).pl()
+    for name, month in (("丽发新城", (2019, 11)), ("伊景园", (2019, 7))):
+        told = found.filter(pl.col("title").str.contains(name))
+        assert told["signal_id"].n_unique() == 1 and told["kinds"].str.starts_with("matter").any()
+        monday_known = told["first"].min() + timedelta(weeks=1)
+        assert (monday_known.year, monday_known.month) == month

@@ -12,13 +12,14 @@ def was_judged(week: date) -> bool:
     return week in marts.query("judged_weeks")["week_start_on"].to_list()
 
 
-def not_judged(week: date, judged_from: date | None) -> str:
-    """The sentence for a week without verdicts; never to be read as "nothing happened"."""
+def not_judged(week: date, judged_from: date | None, *, has_warnings: bool = False) -> str:
+    """The sentence for a week without verdicts on counts; never to be read as "nothing happened"."""
+    also = "下面的预警来自同一事项、新词等其他依据，件数多不多没有判定。" if has_warnings else ""
     if judged_from is None:
-        return f"{wording.week_name(week)}没有判定：历史还不够长，目前各周都没有判定。"
+        return f"{wording.week_name(week)}没有判定：历史还不够长，目前各周都没有判定。{also}"
     if week < judged_from:
-        return f"这一周没有判定（从 {wording.full_day(judged_from)} 那一周起才有判定）。"
-    return "这一周没有判定：此前的数据不够长或有空缺，无从比较。"
+        return f"这一周没有判定（从 {wording.full_day(judged_from)} 那一周起才有判定）。{also}"
+    return f"这一周没有判定：此前的数据不够长或有空缺，无从比较。{also}"
 
 
 def with_band(weeks: pl.DataFrame, place_code: str, issue_code: str, through: date) -> pl.DataFrame:

@@ -20,7 +20,10 @@ NOT_KNOWN = "none"
 """In the filter of units: nobody is named."""
 
 
-HELPS = {"observed": "本周的件数；单位办理是截至本周的 4 周。", "n_weeks": "连续偏高的周数。"}
+HELPS = {
+    "observed": "本周的件数；同一事项、空间聚集、新词、单位办理是截至本周的最多 4 周。",
+    "n_weeks": "连续偏高的周数。",
+}
 
 
 def level() -> str:

@@ -17,7 +17,14 @@ from app.parts.indicators import control_chart
 from app.parts.issue import parts_picture, safe_parts
 from app.wording import spoken
 
-PARTS = {"places": "在哪里", "sources": "从哪里来", "channels": "什么渠道", "days": "哪几天"}
+PARTS = {
+    "issues": "哪些事项",
+    "places": "在哪里",
+    "units": "谁在办",
+    "sources": "从哪里来",
+    "channels": "什么渠道",
+    "days": "哪几天",
+}
 
 
 SAYS_THE_COUNT = ["excess", "upper_bound", "p_value", "chance_per_year"]

@@ -101,7 +101,7 @@ def warnings(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
     count = "" if not n else f"共 {n} 条。" if n <= N_WARNINGS else f"共 {n} 条，列前 {N_WARNINGS} 条。"
     page.section("本周预警", f"{count}{wording.LEVEL_NOTE}")
     if not judged.was_judged(week):
-        page.quiet(judged.not_judged(week, edition.judged_from))
+        page.quiet(judged.not_judged(week, edition.judged_from, has_warnings=not signals.is_empty()))
     elif signals.is_empty():
         page.quiet("本周没有超出往年和近期水平的事项。")
     for signal in signals.head(N_WARNINGS).iter_rows(named=True):
@@ -200,7 +200,7 @@ def followup(edition: page.Edition, week: date, known: pl.DataFrame | None) -> N
     """Last week's warnings with this week's figures, still up or back down, and what was done. known: casework.current."""
     page.section("上周预警后来怎样", "同一区域、同一事项（单位）的本周件数，和办到哪一步")
     signals = marts.query("signal_followup", week=week)
-    if not judged.was_judged(week - timedelta(weeks=1)):
+    if signals.is_empty() and not judged.was_judged(week - timedelta(weeks=1)):
         page.quiet("上周没有判定，无从跟踪。")
         return
     if signals.is_empty():

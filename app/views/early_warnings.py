@@ -24,10 +24,11 @@ def warnings() -> None:
         actor = roles.picker()
     week = filters.need_week(monday, edition.last_full_week)
     casework.overview(known, actor, edition)
-    if not judged.was_judged(week):
-        page.quiet(judged.not_judged(week, edition.judged_from))
-        return
     signals = casework.with_status(marts.query("signals", week=week), known)
+    if not judged.was_judged(week):
+        page.quiet(judged.not_judged(week, edition.judged_from, has_warnings=not signals.is_empty()))
+        if signals.is_empty():
+            return
     if level:
         signals = signals.filter(pl.col("signal_level") == level)
     signals = listed.chosen_by_filters(signals)

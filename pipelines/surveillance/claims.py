@@ -9,6 +9,7 @@ from datetime import timedelta
 import polars as pl
 
 from pipelines.surveillance.joining import NODE
+from pipelines.surveillance.matters import RECENT_WEEKS
 
 CLAIM_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "week_start_on": pl.Date,
@@ -17,6 +18,7 @@ CLAIM_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "issue_code": pl.String,  # null for units
     "kind": pl.String,  # matter | cluster | emerging | overdue | satisfaction | returns
     "subject": pl.String,  # matter_id, cluster_id, word_id or the unit's name
+    "matter_id": pl.String,  # the matter itself, or the one most examples of a word belong to; else null
     "observed": pl.Int64,
     "base": pl.Int64,  # items it is counted among: of a unit those due, rated, closed; of a matter all so far; else null
     "expected": pl.Float64,
@@ -45,6 +47,7 @@ def of_units(evidence: pl.DataFrame) -> pl.DataFrame:
     return _lasting(
         alarms.with_columns(
             pl.col("unit_name").alias("subject"),
+            pl.lit(None, pl.String).alias("matter_id"),
             (pl.col("p_value") * pl.col("n_units") * 52).alias("chance_per_year"),
         )
     )
@@ -57,6 +60,7 @@ def of_clusters(found: pl.DataFrame) -> pl.DataFrame:
         *NODE,
         pl.lit("cluster").alias("kind"),
         pl.col("cluster_id").alias("subject"),
+        pl.lit(None, pl.String).alias("matter_id"),
         "observed",
         pl.lit(None, pl.Int64).alias("base"),
         "expected",
@@ -70,25 +74,38 @@ def of_clusters(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def of_matters(matter: pl.DataFrame, weekly: pl.DataFrame) -> pl.DataFrame:
-    """Matters that grow faster than matters do: the alarms of `matter_week`, at the place and issue of the matter."""
-    alarms = weekly.filter(pl.col("is_alarm")).join(
+    """Matters that grow faster than matters do: the alarms of `matter_week`, at the place and issue of the matter.
+
+    Counted are the items of the last RECENT_WEEKS weeks, as the alarm does; a week without any says nothing.
+    """
+    alarms = weekly.filter(pl.col("is_alarm") & (pl.col("n_events") > 0)).join(
         matter.select("matter_id", "place_level", "place_code", "issue_code"), on="matter_id"
     )
     return _lasting(
         alarms.with_columns(
             pl.lit("matter").alias("kind"),
             pl.col("matter_id").alias("subject"),
-            pl.col("n_events").alias("observed"),
+            pl.col("n_recent").alias("observed"),
             pl.col("n_so_far").alias("base"),
-            pl.lit(None, pl.Float64).alias("upper_bound"),
+            RECENT_WEEKS * pl.col("expected"),
         )
     )
 
 
-def of_words(emerging: pl.DataFrame) -> pl.DataFrame:
-    """New words, at the place and issue most of their items have."""
+def of_words(emerging: pl.DataFrame, event_matter: pl.DataFrame) -> pl.DataFrame:
+    """New words, at the place and issue most of their items have; with the matter most of their examples belong to."""
+    matter_of = (
+        emerging.select("word_id", "week_start_on", pl.col("examples").str.split(",").alias("event_key"))
+        .explode("event_key")
+        .join(event_matter, on="event_key", how="left")
+        .group_by("word_id", "week_start_on")
+        .agg(pl.col("matter_id").mode().sort().first(), pl.col("matter_id").drop_nulls().mode().len().alias("n_modes"))
+    )
+    named = matter_of.select(
+        "word_id", "week_start_on", pl.when(pl.col("n_modes") == 1).then("matter_id").alias("matter_id")
+    )
     return _lasting(
-        emerging.with_columns(
+        emerging.join(named, on=["word_id", "week_start_on"], how="left").with_columns(
             pl.lit("emerging").alias("kind"),
             pl.col("word_id").alias("subject"),
             pl.col("n_events").alias("observed"),

@@ -43,5 +43,7 @@ def judge(
     evidence = pl.concat([part.select(list(EVIDENCE_COLUMNS)) for part in found])
     rule = rule or stories.Rule()
     controlled = joining.control(joining.join(detection, evidence), families, record.places, q=rule.q)
+    if claims is not None:
+        claims = claims.filter(pl.col("week_start_on").is_in(detection["week_start_on"].unique().implode()))
     signals, rule = stories.tell(controlled, record.places, record.issues, rule, claims)
     return Judged(detection, evidence, controlled, signals, rule)

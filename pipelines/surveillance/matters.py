@@ -53,11 +53,8 @@ HISTORY_WEEKS, MIN_HISTORY_WEEKS = 104, 26  # of other matters' sizes; with less
 MIN_SIZE, ORDINARY = 3, 0.95  # the tail is fitted to sizes from 3 up to this quantile: beyond it real events count too
 ALARM_PER_YEAR, RAREST_PER_YEAR = 2.6, 0.001  # half of what an office puts up with by default; no fit knows more
 PLACE_SHARE = 0.8  # a matter is where so many of its items are
-TITLE_ITEMS, TITLE_LENGTH, MIN_NAME_LENGTH = (
-    8,
-    (6, 24),
-    3,
-)  # a title is a clause of the first items, of so many characters
+TITLE_ITEMS = 8  # a title is a clause of a matter's first items
+SHORTEST, SHORTEST_NAME, LONGEST = 6, 3, 24  # characters of a title
 OWN_WORD = 0.5  # of an item for what it says: a title is what others say too
 TITLE_WORTH = {"title": 2.0, "text": 1.0, "object": 1.5, "problem": 1.0, "name": 0.7}  # where it stands, what it says
 
@@ -590,8 +587,8 @@ def titles(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
     Of the clauses of its first TITLE_ITEMS items the one whose trigrams are most of this matter and least of the
     others: the sum over them of p(trigram | matter) · ln²(matters / matters that have it), by the square root of the
     length, and times TITLE_WORTH. Names of places, greetings, requests, words of the form, and how many or how long
-    are cut off, and beside which other object it is; a clause with a redaction mark, which stands where a name or number was, with a form of address or
-    with a figure is not taken. `members` as for `describe`.
+    are cut off, and beside which other object it is; a clause with a redaction mark, which stands where a name or
+    number was, with a form of address or with a figure is not taken. `members` as for `describe`.
     """
     first = members.sort("registered_on", "text", "title", "event_key", nulls_last=True).group_by(
         "matter_id", maintain_order=True
@@ -609,18 +606,20 @@ def titles(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
         .explode("part", "of")
         .with_columns(pl.col("part").str.replace_all(_CLAUSE_END, "\n").str.split("\n"))
         .explode("part")
-        .filter(pl.col("part").str.len_chars() >= MIN_NAME_LENGTH, ~pl.col("part").str.contains(_UNFIT))
+        .filter(pl.col("part").str.len_chars() >= SHORTEST_NAME, ~pl.col("part").str.contains(_UNFIT))
         .with_columns(
             _without(pl.col("part").str.replace_all(_NOISE, ""), place_names, "")
             .str.replace(_BEGINNING, "")
+            .str.replace("^建(工地|项目|楼)", "在建$1")
             .str.replace(_ENDING, "")
             .str.replace(_BESIDE, "$1")
             .alias("title")
         )
         .with_columns(pl.col("title").str.contains(f"^\\p{{Han}}{{1,7}}(?:{_OBJECT})$").alias("is_name"))
         .filter(
-            pl.col("title").str.len_chars().is_between(*TITLE_LENGTH)
-            | pl.col("is_name") & (pl.col("title").str.len_chars() >= MIN_NAME_LENGTH),
+            pl.col("title")
+            .str.len_chars()
+            .is_between(pl.when("is_name").then(SHORTEST_NAME).otherwise(SHORTEST), LONGEST),
             ~pl.col("title").str.contains("[0-9０-９]"),
         )
         .with_row_index("clause")
@@ -630,14 +629,11 @@ def titles(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
             schema={"matter_id": members.schema["matter_id"], "title": pl.String, "is_name": pl.Boolean}
         )
     clause, gram = _trigrams(clauses["title"])
-    found = pl.DataFrame({"clause": clause, "gram": gram}).with_columns(pl.col("clause").cast(pl.UInt32))
-    found = found.join(clauses.select("clause", "matter_id", "item"), on="clause")
+    found = clauses.select("clause", "matter_id", "item")[clause].with_columns(pl.Series("gram", gram))
     n_items = clauses.group_by("matter_id").agg(pl.col("item").n_unique().alias("n_items"))
     inside = found.group_by("matter_id", "gram").agg(pl.col("item").n_unique().alias("n")).join(n_items, on="matter_id")
     weight = inside.with_columns(
-        (pl.col("n") - OWN_WORD)
-        / pl.col("n_items")
-        * (len(n_items) / pl.col("matter_id").n_unique().over("gram") + 1).log() ** 2
+        (pl.col("n") - OWN_WORD) / pl.col("n_items") * (len(n_items) / pl.len().over("gram") + 1).log() ** 2
     )
     scored = found.join(weight.select("matter_id", "gram", "n"), on=["matter_id", "gram"]).group_by("clause").agg("n")
     says = (
@@ -667,16 +663,16 @@ _NOISE = (
 )
 _BEGINNING = (
     r"^(?:(?:关于|有关|针对|再次|强烈|坚决|实名|请问|咨询|投诉|举报|反映|反应|反对|请求|恳请|希望|建议|要求|请|对|就|[A-Z]\d?[0-9]*[市区县]"
-    r"|市民|群众|在?辖区内|来电人?|诉求人|来访人|信访人|网格员|居民|业主|本人|我们?|称|述|位于|在|现|巡查|日常|发现|上报|的"
-    r"|附近为?|为(?:什么|何)?|是|并且?|但是?|而且?|询问|问问|关心|解决|已经?|从|由|把|将|于|该|其|至今?|目前|家住|住在|孩子)+)"
+    r"|市民|群众|在?辖区内|来电人?|诉求人|来访人|信访人|网格员|居民|业主|本人|我们?|称|述|位于|在|现[在有]|巡查|日常|发现|上报|的"
+    r"|附近为?|为(?:什么|何)?|是|并且?|但是?|而且?|询问|问问|解决|已经?|从|由于?|把|将|该|至今|目前|家住|住在|孩子)+)"
 )
 _ENDING = r"(?:的?(?:咨询|投诉|举报|诉求|情况|问题|反映|建议|请求|求解决|求助|维权|一事|疑问|相关|有关)+|[吗呢吧的）)]+|[已到达约共在]+)+$"
 _UNFIT = (
     r"〔|【|发现$|来信|责任单位|现场|核实|尽快|派单|复查|照片|视频|截图|收据|小票|聊天记录|先生|女士|小姐|师傅|阿姨|某某?|[您你]好"
-    r"|谢谢|感谢|尊敬|此致|敬礼|回电|回复|答复|处理|沟通|转办|(?:业主|居民|村民|群众|市民)们?$|了解$|如下|^作为|百忙|曾向|此前|之前|受影响|意见很大"
+    r"|谢谢|感谢|尊敬|此致|敬礼|回电|回复|答复|处理|沟通|转办|(?:业主|居民|村民|群众|市民)们?$|了解$|如下|^作为|此事|第一次|百忙|曾向|此前|之前|受影响|意见很大"
 )
 _OBJECT = (
-    r"小区|花园|家园|嘉园|公寓|公馆|半岛|名邸|[苑城庭府湾]|大道|[路街巷桥河湖村]|广场|市场|超市|商场|公园|医院|学校|小学|中学|幼儿园|大学|学院"
-    r"|工地|项目部?|工程|公司|工厂|[店馆站]|酒店|宾馆|学堂|基地|项目"
+    r"小区|花园|家园|嘉园|公寓|公馆|半岛|名邸|[苑城庭府湾]|大道|[^绕走修让拦没堵]路|[街巷桥河湖村]|广场|市场|超市|商场|公园|医院|学校|小学|中学|幼儿园|大学|学院"
+    r"|工地|厂房|项目部?|工程|公司|工厂|[店馆站]|酒店|宾馆|基地"
 )
 _BESIDE = rf"^\p{{Han}}+(?:旁边?|附近|隔壁|对面|周边)的(.*(?:{_OBJECT}).*)$"

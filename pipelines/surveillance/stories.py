@@ -96,9 +96,9 @@ def tell(
     `controlled` from `joining.control`; `places`: place_code, parent_code; `issues`: issue_code, group_code and, if known,
     severity (1 = ordinary); `claims`: see `claims.CLAIM_COLUMNS`.
     """
-    n_weeks = max(controlled["week_start_on"].n_unique(), 1)
-    judged = controlled["week_start_on"].unique()
-    asking = (claiming.empty() if claims is None else claims).filter(pl.col("week_start_on").is_in(judged.implode()))
+    asking = claiming.empty() if claims is None else claims
+    judged = controlled if len(controlled) else asking  # without counts that could be judged there are still claims
+    n_weeks = max(judged["week_start_on"].n_unique(), 1)
     for _ in range(12):
         signals = _stories(controlled, asking, places, issues, rule)
         if len(signals) <= rule.budget * n_weeks:
@@ -185,15 +185,12 @@ def _add_claims(
     order = pl.col("kind").replace_strict({kind: n for n, kind in enumerate(claiming.ORDER)}, return_dtype=pl.Int64)
     for claim in claims.sort(order, "chance_per_year", -pl.col("observed"), "subject").iter_rows(named=True):
         is_unit = claim["kind"] in claiming.UNIT_KINDS
-        own = {
-            "unit_name": claim["subject"] if is_unit else None,
-            "matter_id": claim["subject"] if claim["kind"] == "matter" else None,
-        }
+        own = {"unit_name": claim["subject"] if is_unit else None}
         excess = claim["observed"] - (claim["expected"] or 0.0)
         same = next((row for row in signals if above.related(row, {**claim, **own})), None)
         if same is not None:
             same["kinds"] = list(dict.fromkeys([*(same["kinds"] or ["excess"]), claim["kind"]]))
-            same["matter_id"] = same["matter_id"] or own["matter_id"]
+            same["matter_id"] = same["matter_id"] or claim["matter_id"]
         elif (
             (
                 claim["chance_per_year"] <= rule.max_claim_chance_per_year(claim["kind"])

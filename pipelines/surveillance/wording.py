@@ -76,7 +76,7 @@ def _excess(signal: dict) -> str:
 
 def _matter(signal: dict) -> str:
     return (
-        f"{signal['place_full_name']}有 {signal['observed']} 件本周诉求说的是同一件事：{signal['about']}，"
+        f"{signal['place_full_name']}近 4 周有 {signal['observed']} 件诉求说的是同一件事：{signal['about']}，"
         f"至今共 {signal['base']} 件；{_lasting(signal)}{_and_also(signal)}"
     )
 

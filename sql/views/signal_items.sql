@@ -1,6 +1,6 @@
 -- Which items are behind each signal? One row a signal and item; `chosen_signal` is what is asked about.
--- Of a matter its items of the week; of a unit the cases of the weeks its evidence looks at ($weeks_before before and its own);
--- of everything else the items of the place, issue (or group) and week; of a cluster those since it began (`from_on`).
+-- Of a matter its items of four weeks (`from_on`); of a unit the cases of the weeks its evidence looks at ($weeks_before before and its own);
+-- of everything else the items of the place, issue (or group) and week; of a cluster those since it began.
 select
     s.signal_no, e.registered_on, e.county_code, e.town_code, e.community_code, i.issue_name, e.unit_name, e.source,
     e.channel, m.matter_id, e.text is not null and e.text <> '' as has_text
@@ -23,7 +23,7 @@ select
     e.channel, m.matter_id, e.text is not null and e.text <> '' as has_text
 from chosen_signal as s
 inner join event_matter as m on m.matter_id = s.matter_id
-inner join event as e on e.event_key = m.event_key and e.registered_on between s.week_start_on and s.week_start_on + 6
+inner join event as e on e.event_key = m.event_key and e.registered_on between s.from_on and s.week_start_on + 6
 inner join issue as i on i.issue_code = e.issue_code
 where s.unit_name is null
 union all
