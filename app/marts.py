@@ -40,8 +40,7 @@ def begin_run() -> None:
 
 def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
     """The answer of app/queries/<name>.sql; it takes from `parameters` the ones its text names."""
-    text = _text(name)
-    wanted = sorted(set(re.findall(r"\$(\w+)", text)))
+    wanted = sorted(set(re.findall(r"\$(\w+)", text(name))))
     chosen = tuple((key, parameters[key]) for key in wanted)
     return _answer(name, chosen, st.session_state[VERSION_KEY])
 
@@ -57,8 +56,11 @@ def newest_meta() -> Mapping[str, str]:
 
 
 @cache
-def _text(name: str) -> str:
-    return (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+def text(name: str) -> str:
+    """The query; where it ends with `-- then: other`, with the end it shares with others."""
+    own = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    shared = re.search(r"^-- then: (\w+)\s*\Z", own, re.M)
+    return own + text(shared[1]) if shared else own
 
 
 @st.cache_data(show_spinner=False, max_entries=1024, max_size="256MB")
@@ -66,7 +68,7 @@ def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: s
     cursor = _connection(version).cursor()
     try:
         cursor.execute("use marts")  # a cursor does not inherit it
-        return cursor.sql(_text(name), params=dict(parameters) or None).pl()
+        return cursor.sql(text(name), params=dict(parameters) or None).pl()
     finally:
         cursor.close()
 

@@ -1,20 +1,18 @@
 """检举控告, 涉法涉诉 and 保密: counted, and otherwise nowhere (《信访工作条例》 art. 30: nothing of them is passed on)."""
 
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 from builders import add_reference, load, make_events
 
+from app import marts as pages
 from app.exports import csv_text, workbook
 from pipelines import build, publish, warehouse
 from pipelines.ingest import ingest
 
-ROOT = Path(__file__).resolve().parents[1]
 TODAY = date(2026, 11, 16)
-QUERIES = ROOT / "app" / "queries"
 SECRET = ("某干部收受好处", "秘密承办处", "法院判决不执行细节", "要求保密的内容")
 PETITION = "信访件编号,信访人数,问题属地,信访目的,内容分类,登记日期,概况,责任单位,是否保密"
 ROWS = [
@@ -49,7 +47,7 @@ def marts(home):
 
 
 def ask(connection, name: str, **parameters) -> pl.DataFrame:
-    text = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    text = pages.text(name)
     return connection.sql(text, params={key: value for key, value in parameters.items() if f"${key}" in text}).pl()
 
 
