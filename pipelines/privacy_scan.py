@@ -13,13 +13,16 @@ Hard kinds stop a publish (sql/checks/no_personal_data.sql). The others are hint
 
 import html
 import re
+import sqlite3
 import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 import polars as pl
@@ -28,6 +31,10 @@ from pipelines import publish, warehouse
 from pipelines.config import Home
 from pipelines.errors import CheckFailed
 
+STATE_TEXTS = {
+    "case_action": ("note", "snapshot", "actor_unit", "to_unit"),
+    "delivery": ("subject", "body", "recipient", "last_error"),
+}
 HARD_WORDS = {"mobile": "手机号", "id_card": "身份证号", "bank_card": "银行卡号", "email": "邮箱"}
 HARD = frozenset(HARD_WORDS)
 SCHEMA = {
@@ -110,7 +117,7 @@ def scan_tables(connection: duckdb.DuckDBPyConnection, databases: Sequence[str] 
 
 
 def scan_home(home: Home) -> pl.DataFrame:
-    """The version that serves, the warehouse, and the exports, logs and job records below HOME. SCHEMA.
+    """The version that serves, the warehouse, the case records, and the exports, logs and job records below HOME. SCHEMA.
 
     Folders of files on their way in (inbox, uploads) hold what offices send and are not looked at.
     """
@@ -126,9 +133,24 @@ def scan_home(home: Home) -> pl.DataFrame:
                     raise warehouse.WarehouseBusy(
                         f"{file.name} 正被另一个 yanpan 进程使用（导入或计算正在进行）。请等它结束后再运行 yanpan check。"
                     ) from error
+        _attach_state(connection, home.path / "state.sqlite")
         tables = scan_tables(connection)
     folders = [home.path / name for name in WRITTEN_FOLDERS]
     return pl.concat([tables, scan_files([folder for folder in folders if folder.is_dir()])])
+
+
+def _attach_state(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """What people wrote in cases and what was sent, as the database `state`. (A PostgreSQL of the office is not looked at.)"""
+    if not file.exists():
+        return
+    connection.execute("attach ':memory:' as state")
+    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as state:
+        for table, columns in STATE_TEXTS.items():
+            rows = state.execute(f"select {', '.join(columns)} from {table}").fetchall()
+            frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+            connection.register("incoming_frame", frame.to_arrow())
+            connection.execute(f"create table state.{table} as from incoming_frame")
+            connection.unregister("incoming_frame")
 
 
 def summary(scan: pl.DataFrame) -> dict:

@@ -5,15 +5,16 @@ import io
 import json
 import shutil
 import zipfile
-from datetime import date
+from datetime import date, datetime
 
 import duckdb
 import polars as pl
 import pytest
 from builders import load, make_events
 
+from app.casework import store
 from app.exports import csv_text, workbook
-from pipelines import build, cli, publish
+from pipelines import build, cli, privacy_scan, publish
 from pipelines.config import ROOT
 from pipelines.errors import CheckFailed
 from pipelines.ingest import ingest
@@ -220,6 +221,23 @@ def test_check_looks_at_warehouse_version_exports_and_logs(empty_home, capsys):
     said = capsys.readouterr().err
     assert "a.log" in said and "手机号" in said
     assert "0000" not in said
+
+
+def test_check_looks_at_what_was_written_in_cases_and_sent(empty_home, monkeypatch):
+    monkeypatch.setenv("YANPAN_HOME", str(empty_home.path))
+    with store.writing() as connection:
+        connection.execute(
+            store.delivery.insert().values(
+                dedupe_key="k", event="new", channel="json", recipient="值班", role="office", subject="预警",
+                body="请联系199-0000-1234", url="", status="sent", attempts=1, created_at=datetime(2026, 11, 16),
+            )
+        )  # fmt: skip
+    store.engine().dispose()
+    store._engine.cache_clear()
+    found = privacy_scan.scan_home(empty_home).filter(pl.col("n_cells_found") > 0)
+    assert found.select("storage", "table_name", "column_name", "personal_kind").rows() == [
+        ("state", "delivery", "body", "mobile")
+    ]
 
 
 def test_a_number_in_the_name_of_a_file_is_not_kept(empty_home, tmp_path):
