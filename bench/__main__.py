@@ -135,14 +135,25 @@ def warnings(home: Path) -> None:
         median_days_after_its_start_on_the_monday_after=statistics.median(late) if late else float("nan"),
         red_or_orange=sum(best <= 1 for *_, best in told),
     )
-    [(n_signals, n_units, n_false)] = _query(
+    [(n_signals, n_units, n_false, n_stories)] = _query(
         home,
-        f"""select count(*), count(unit_name),
-                count(*) filter (where unit_name is null and not exists (select 1 from ({planted}) as t where {match}))
-            from signal as s""",
+        f"""with judged as (
+              select s.*, unit_name is null and not exists (select 1 from ({planted}) as t where {match}) as is_false
+              from signal as s
+            )
+            select count(*), count(unit_name), count(*) filter (where is_false),
+                (select count(*) from (select signal_id from judged group by signal_id having bool_and(is_false)))
+            from judged""",
     )
     by_kind = dict(_query(home, "select kind, count(distinct signal_id) from signal group by kind order by kind"))
-    _show("signals", weeks=n_weeks, signals=n_signals, of_units=n_units, unplanted_per_week=n_false / n_weeks)
+    _show(
+        "signals",
+        weeks=n_weeks,
+        signals=n_signals,
+        of_units=n_units,
+        unplanted_per_week=n_false / n_weeks,
+        new_unplanted_stories_per_week=n_stories / n_weeks,
+    )
     _show("stories by the kind that speaks first", **by_kind)
     [(n_old,)] = _query(
         home,

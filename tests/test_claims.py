@@ -102,6 +102,19 @@ def test_units_are_their_own_and_their_kinds_join():
     assert units["signal_id"].n_unique() == 2 and units["issue_code"].to_list() == [None, None]
 
 
+def test_each_kind_has_its_own_threshold():
+    rule = stories.Rule()
+    kinds = {"matter": "m", "cluster": "c", "emerging": "w", "overdue": "城管局"}
+    for kind, subject in kinds.items():
+        unit = {"issue": None} if kind == "overdue" else {}
+        just = {"chance_per_year": 0.99 * rule.max_claim_chance_per_year(kind)}
+        assert len(told([], [claim(kind, subject, 12, **unit, **just)])) == 1, kind
+        assert told(
+            [], [claim(kind, subject, 12, **unit, chance_per_year=1.02 * just["chance_per_year"])]
+        ).is_empty(), kind
+    assert rule.max_claim_chance_per_year("cluster") < rule.max_claim_chance_per_year("returns")
+
+
 def test_what_is_not_rare_small_or_below_expectation_does_not_speak_by_itself_but_supports():
     rule = stories.Rule()
     common = {"chance_per_year": rule.max_claim_chance_per_year("matter") * 1.01}
@@ -110,6 +123,21 @@ def test_what_is_not_rare_small_or_below_expectation_does_not_speak_by_itself_bu
     assert told([], [claim("cluster", "c", 12, expected=13.0)]).is_empty()
     [signal] = told([node("990101001", 30)], [claim("matter", "m", 12, **common)]).to_dicts()
     assert "matter" in signal["kinds"]
+
+
+def test_a_cluster_without_new_items_says_nothing_new():
+    weeks = [WEEK + timedelta(weeks=n) for n in range(3)]
+    found = pl.DataFrame(
+        [
+            {
+                "week_start_on": week, "place_level": "town", "place_code": "990101001", "issue_code": "1304", "cluster_id": "c",
+                "observed": n, "expected": 1.0, "p_value": 1e-5, "chance_per_year": 0.05, "first_week_on": weeks[0],
+            }
+            for week, n in zip(weeks, (7, 7, 9), strict=True)
+        ]
+    )  # fmt: skip
+    asked = claims.of_clusters(found)
+    assert asked.select("week_start_on", "n_weeks").rows() == [(weeks[0], 1), (weeks[2], 3)]
 
 
 def test_units_that_stay_out_of_their_limits_are_one_story():

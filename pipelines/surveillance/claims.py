@@ -54,7 +54,9 @@ def of_units(evidence: pl.DataFrame) -> pl.DataFrame:
 
 
 def of_clusters(found: pl.DataFrame) -> pl.DataFrame:
-    """Space-time clusters of `clusters.find`; they last as long as they say themselves."""
+    """Space-time clusters of `clusters.find`; they last as long as they say themselves, and speak in weeks that bring more items."""
+    before = pl.col("observed").shift().over("cluster_id", order_by="week_start_on")
+    found = found.filter((pl.col("observed") > before).fill_null(True))
     weeks = (pl.col("week_start_on") - pl.col("first_week_on")).dt.total_days() // 7 + 1
     return found.select(
         *NODE,
