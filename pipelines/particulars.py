@@ -135,6 +135,7 @@ def _items(connection: duckdb.DuckDBPyConnection, signals: pl.DataFrame) -> pl.D
     chosen = signals.with_row_index("signal_no").select(
         pl.col("signal_no").cast(pl.Int64), "week_start_on", "place_level", "place_code", "issue_code", "unit_name",
         "kind", pl.when(pl.col("kind") == "matter").then("matter_id").alias("matter_id"),
+        pl.when(pl.col("kind") == "cluster").then("subject").alias("cluster_id"),
         pl.when(pl.col("kind") == "matter")
         .then(pl.col("week_start_on").dt.offset_by(f"-{matters.RECENT_WEEKS - 1}w"))
         .when(pl.col("kind") == "cluster", pl.col("subject").is_not_null())
@@ -236,7 +237,9 @@ def _roles(role: str | None) -> list[str]:
     return [part.strip() for part in re.split(r"[/、]", plain) if part.strip()]
 
 
-def claims_of(found: dict[str, pl.DataFrame], units: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+def claims_of(
+    found: dict[str, pl.DataFrame], units: pl.DataFrame, places: pl.DataFrame, weekly: pl.DataFrame
+) -> pl.DataFrame:
     """What besides the counts may speak by itself, from the marts of this build and the evidence of units.
 
     A matter of one community is its town's: warnings are of cities, counties and towns.
@@ -250,7 +253,7 @@ def claims_of(found: dict[str, pl.DataFrame], units: pl.DataFrame, places: pl.Da
         asked.append(claims.of_words(found["emerging"], found["event_matter"]))
     town_of = dict(places.filter(pl.col("place_level") == "community").select("place_code", "parent_code").iter_rows())
     is_community = pl.col("place_level") == "community"
-    return (
+    located = (
         pl.concat(asked)
         .with_columns(
             pl.when(is_community).then(pl.lit("town")).otherwise("place_level").alias("place_level"),
@@ -261,3 +264,4 @@ def claims_of(found: dict[str, pl.DataFrame], units: pl.DataFrame, places: pl.Da
         )
         .filter(pl.col("place_code").is_not_null())
     )
+    return claims.still_coming(located, weekly)

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines import particulars, surveillance
 from pipelines.config import SQL, warning_budget
-from pipelines.surveillance import clusters, excess, indicators, stories, weeks
+from pipelines.surveillance import claims, clusters, excess, indicators, stories, weeks
 
 EVIDENCE_KEPT_P = 0.2  # evidence less telling than this is not kept
 
@@ -55,16 +55,17 @@ def judge(
     `found`: what was found besides the counts: the marts cluster, matter, matter_week, emerging. `units`: from `judge_units`.
     """
     given = record(connection, complete, as_of)
+    asked = particulars.claims_of(found, units, given.places, given.weekly)
     judged = surveillance.judge(
         given,
         others=pl.concat([clusters.evidence(found["cluster"]), units]),
-        claims=particulars.claims_of(found, units, given.places),
+        claims=asked,
         rule=stories.Rule(**warning_budget()),
     )
     worth_keeping = (pl.col("p_value") < EVIDENCE_KEPT_P) | pl.col("unit_name").is_not_null()
     tables = {
         "weekly_detection": judged.detection.select(DETECTION_COLUMNS),
-        "evidence": judged.evidence.filter(worth_keeping),
+        "evidence": pl.concat([judged.evidence.filter(worth_keeping), claims.as_evidence(asked)]),
         "signal": particulars.describe(connection, judged, given, found),
         "weekly_concern": concerns(given, connection.sql("from concern_group").pl()),
     }

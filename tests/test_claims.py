@@ -15,7 +15,7 @@ def claim(
     return {
         "week_start_on": week, "place_level": level, "place_code": place, "issue_code": issue, "kind": kind,
         "subject": subject, "matter_id": subject if kind == "matter" else None, "observed": observed, "base": None, "expected": 1.0, "upper_bound": None, "p_value": 1e-6,
-        "chance_per_year": 0.05, "since_on": week, "n_weeks": 1, "is_rarest": True, **more,
+        "span": 1, "chance_per_year": 0.05, "since_on": week, "n_weeks": 1, "is_rarest": True, **more,
     }  # fmt: skip
 
 

@@ -78,7 +78,10 @@ def test_chance_in_words(chance, words):
 
 
 def test_red_needs_size_as_well_as_rarity():
-    rare_small, rare_large = {"chance_per_year": 1e-6, "excess": 8}, {"chance_per_year": 1e-6, "excess": 30}
+    rare_small, rare_large = (
+        {"chance_per_year": 1e-6, "weekly_excess": 8},
+        {"chance_per_year": 1e-6, "weekly_excess": 30},
+    )
     assert [stories.level(signal) for signal in (rare_small, rare_large)] == ["orange", "red"]
 
 

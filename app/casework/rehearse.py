@@ -36,7 +36,7 @@ def rehearse() -> dict[str, int]:
     tables = _demo_tables()
     last_week = dict(tables["meta"].iter_rows())["last_full_week"]
     until = datetime.combine(date.fromisoformat(last_week) + timedelta(days=7), LOOK)
-    late = _days_since(until.date())
+    n_late = _workdays_since(until.date())
     parent = dict(tables["place"].select("place_code", "parent_code").iter_rows())
     group = dict(tables["issue"].select("issue_code", "group_code").iter_rows())
     truth = tables["truth"].to_dicts()
@@ -53,7 +53,9 @@ def rehearse() -> dict[str, int]:
             for seq, move in enumerate(moves, start=1):
                 seen = [signal for signal in story if _monday_after(signal) <= move["at"].date()][-1]
                 request_id = f"rehearsal-{seen['signal_id']}-{seq}"
-                at = move["at"] + (late if is_open else timedelta())
+                at = move["at"]
+                if is_open:
+                    at = datetime.combine(workflow.add_workdays(at.date(), n_late), at.time())
                 cases.act(seen, **{**move, "at": at}, expected_seq=seq - 1, request_id=request_id)
                 done["n_actions"] += 1
         except cases.Conflict:
@@ -121,12 +123,9 @@ def _moves(story: list[dict[str, Any]], is_true: bool) -> Iterator[Move]:
     )
 
 
-def _days_since(look: date) -> timedelta:
-    """From the Monday the city ends with to the last working day: open cases are as young as they would be had it ended now."""
-    day = max(date.today(), look)
-    while not workflow.is_workday(day):
-        day -= timedelta(days=1)
-    return max(day - look, timedelta())
+def _workdays_since(look: date) -> int:
+    """From the Monday the city ends with to today: open cases are as young as they would be had it ended now."""
+    return max(workflow.workdays_between(look, date.today()), 0)
 
 
 def _monday_after(signal: dict[str, Any]) -> date:

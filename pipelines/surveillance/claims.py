@@ -10,6 +10,7 @@ import polars as pl
 
 from pipelines.surveillance.joining import NODE
 from pipelines.surveillance.matters import RECENT_WEEKS
+from pipelines.surveillance.record import EVIDENCE_COLUMNS
 
 CLAIM_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "week_start_on": pl.Date,
@@ -20,6 +21,7 @@ CLAIM_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "subject": pl.String,  # matter_id, cluster_id, word_id or the unit's name
     "matter_id": pl.String,  # the matter itself, or the one most examples of a word belong to; else null
     "observed": pl.Int64,
+    "span": pl.Int64,  # weeks it counts
     "base": pl.Int64,  # items it is counted among: of a unit those due, rated, closed; of a matter all so far; else null
     "expected": pl.Float64,
     "upper_bound": pl.Float64,
@@ -29,6 +31,7 @@ CLAIM_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "n_weeks": pl.Int64,
     "is_rarest": pl.Boolean,
 }
+UNIT_WEEKS = 4  # that the evidence of units looks at
 UNIT_KINDS = ("overdue", "satisfaction", "returns")
 ORDER = ("matter", "cluster", "emerging", *UNIT_KINDS)
 """Who speaks first where several claims are about one event."""
@@ -48,6 +51,7 @@ def of_units(evidence: pl.DataFrame) -> pl.DataFrame:
         alarms.with_columns(
             pl.col("unit_name").alias("subject"),
             pl.lit(None, pl.String).alias("matter_id"),
+            pl.lit(UNIT_WEEKS).alias("span"),
             (pl.col("p_value") * pl.col("n_units") * 52).alias("chance_per_year"),
         )
     )
@@ -64,6 +68,7 @@ def of_clusters(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("cluster_id").alias("subject"),
         pl.lit(None, pl.String).alias("matter_id"),
         "observed",
+        weeks.alias("span"),
         pl.lit(None, pl.Int64).alias("base"),
         "expected",
         pl.lit(None, pl.Float64).alias("upper_bound"),
@@ -88,6 +93,7 @@ def of_matters(matter: pl.DataFrame, weekly: pl.DataFrame) -> pl.DataFrame:
             pl.lit("matter").alias("kind"),
             pl.col("matter_id").alias("subject"),
             pl.col("n_recent").alias("observed"),
+            pl.lit(RECENT_WEEKS).alias("span"),
             pl.col("n_so_far").alias("base"),
             RECENT_WEEKS * pl.col("expected"),
         )
@@ -111,10 +117,42 @@ def of_words(emerging: pl.DataFrame, event_matter: pl.DataFrame) -> pl.DataFrame
             pl.lit("emerging").alias("kind"),
             pl.col("word_id").alias("subject"),
             pl.col("n_events").alias("observed"),
+            pl.col("window_weeks").alias("span"),
             pl.lit(None, pl.Int64).alias("base"),
             pl.lit(None, pl.Float64).alias("upper_bound"),
         )
     )
+
+
+def as_evidence(claims: pl.DataFrame) -> pl.DataFrame:
+    """The matters and new words among claims as evidence on their place and issue, EVIDENCE_COLUMNS."""
+    return (
+        claims.filter(pl.col("kind").is_in(["matter", "emerging"]))
+        .with_columns(
+            pl.lit(None, pl.String).alias("unit_name"),
+            pl.lit(None, pl.Float64).alias("score"),
+            pl.lit("alarm").alias("status"),
+            pl.lit("").alias("reason"),
+        )
+        .select(list(EVIDENCE_COLUMNS))
+        .cast(pl.Schema(EVIDENCE_COLUMNS))
+    )
+
+
+def still_coming(claims: pl.DataFrame, weekly: pl.DataFrame) -> pl.DataFrame:
+    """Without the clusters and new words of whose place and issue no item came in the week itself.
+
+    `weekly`: mart weekly_counts. What counts four weeks would go on speaking of something that is over.
+    """
+    keys = ["week_start_on", "place_code", "issue_code"]
+    came = pl.concat(
+        weekly.filter(pl.col(f"{level}_code").is_not_null())
+        .select("week_start_on", pl.col(f"{level}_code").alias("place_code"), "issue_code")
+        .unique()
+        for level in ("county", "town")
+    )
+    looks_back = pl.col("kind").is_in(["cluster", "emerging"]) & pl.col("place_level").is_in(["county", "town"])
+    return pl.concat([claims.filter(~looks_back), claims.filter(looks_back).join(came, on=keys, how="semi")])
 
 
 def _lasting(rows: pl.DataFrame) -> pl.DataFrame:

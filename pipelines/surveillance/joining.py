@@ -18,7 +18,6 @@ from pipelines.surveillance.record import EVIDENCE_COLUMNS
 FDR = 0.10
 WEIGHTS = {"excess": 0.7, "rise": 0.1, "cluster": 0.1, "repeat": 0.05, "channel": 0.05}
 """Where an event is expected to show; sums to 1."""
-SPEAKS = 0.05  # a kind of evidence is named from here on
 
 NODE = ["week_start_on", "place_level", "place_code", "issue_code"]
 
@@ -35,7 +34,7 @@ def cauchy(p: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def join(excess: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """One row a place × issue × week: the figures of the excess, `p_joined`, and `kinds` that speak, most telling first.
+    """One row a place × issue × week: the figures of the excess, `p_joined`, and the `kinds` beyond their limits, most telling first.
 
     `excess`: verdicts of `excess.detect`; `others`: EVIDENCE_COLUMNS of the other kinds; units are left out.
     """
@@ -52,9 +51,10 @@ def join(excess: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     p = wide.select(list(WEIGHTS)).fill_null(0.5).to_numpy()
     joined = wide.with_columns(pl.Series("p_joined", cauchy(p, np.array(list(WEIGHTS.values())))))
     speaks = (
-        joined.unpivot(list(WEIGHTS), index=NODE, variable_name="kind", value_name="p")
-        .filter(pl.col("p") < SPEAKS)
-        .sort("p", "kind")
+        both.filter(pl.col("status") == "alarm")
+        .group_by(*NODE, "kind")
+        .agg(pl.col("p_value").min())
+        .sort("p_value", "kind")
         .group_by(NODE, maintain_order=True)
         .agg(pl.col("kind").alias("kinds"))
     )

@@ -36,7 +36,8 @@ TAKES_OVER = 0.8  # and one of them for a place that has been telling the story 
 EVENTS_PER_CHANCE_ALARM = 0.5  # neighbouring weeks and levels share their chance; measured on cities without events
 MAX_FDR = 0.5
 CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
-RED_MIN_EXCESS = 20
+RED_MIN_EXCESS = 20  # a week
+LEVELS = {"red": 0, "orange": 1, "yellow": 2, "blue": 3}
 SILENCE = timedelta(weeks=MAX_SILENCE_WEEKS)
 CLAIM_SHARES = {"matter": 0.25, "cluster": 0.01, "emerging": 0.1, "unit": 0.1}
 """Of the chance signals of the counts, how many each kind of claim may add. Clusters as large as 0.7 times a year by their own
@@ -49,7 +50,7 @@ SIGNAL_COLUMNS = [
 _ROW_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "week_start_on": pl.Date, "place_level": pl.String, "place_code": pl.String, "issue_code": pl.String,
     "kinds": pl.List(pl.String), "observed": pl.Int64, "base": pl.Int64, "expected": pl.Float64,
-    "upper_bound": pl.Float64, "excess": pl.Float64, "p_value": pl.Float64, "chance_per_year": pl.Float64,
+    "upper_bound": pl.Float64, "excess": pl.Float64, "weekly_excess": pl.Float64, "p_value": pl.Float64, "chance_per_year": pl.Float64,
     "since_on": pl.Date, "n_weeks": pl.Int64, "is_rarest": pl.Boolean, "subject": pl.String, "unit_name": pl.String,
     "matter_id": pl.String, "signal_id": pl.String,
 }  # fmt: skip
@@ -107,21 +108,26 @@ def tell(
         rule = replace(rule, tightened=rule.tightened / 2)
     # More weeks and more kinds of evidence weigh as a quarter of the excess each, up to double.
     weight = (
-        pl.col("excess")
+        pl.col("weekly_excess")
         * pl.col("severity")
         * (1 + 0.25 * (pl.min_horizontal("n_weeks", 5) - 1))
         * (1 + 0.25 * (pl.col("kinds").list.len().clip(1, 5) - 1))
     )
-    ranked = signals.join(_severities(issues), on="issue_code", how="left", maintain_order="left").with_columns(
-        pl.col("severity").fill_null(1.0)
-    )
-    ranked = ranked.with_columns(
-        weight.rank("ordinal", descending=True).over("week_start_on").cast(pl.Int64).alias("rank"),
-        pl.struct("chance_per_year", "excess").map_elements(level, return_dtype=pl.String).alias("signal_level"),
-        pl.when(pl.col("subject").is_null() & (pl.col("observed") > pl.col("upper_bound")))
-        .then(pl.lit("excess"))  # a count above its bound is what the reader sees first, whatever else tells more
-        .otherwise(pl.col("kinds").list.first().fill_null("excess"))
-        .alias("kind"),
+    ranked = (
+        signals.join(_severities(issues), on="issue_code", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("severity").fill_null(1.0),
+            pl.struct("chance_per_year", "weekly_excess")
+            .map_elements(level, return_dtype=pl.String)
+            .alias("signal_level"),
+            pl.when(pl.col("subject").is_null() & (pl.col("observed") > pl.col("upper_bound")))
+            .then(pl.lit("excess"))  # a count above its bound is what the reader sees first, whatever else tells more
+            .otherwise(pl.col("kinds").list.first().fill_null("excess"))
+            .alias("kind"),
+        )
+        .with_columns(pl.col("signal_level").replace_strict(LEVELS, return_dtype=pl.Int64).alias("urgency"))
+        .sort("week_start_on", "urgency", -weight, maintain_order=True)
+        .with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("week_start_on").alias("rank"))
     )
     listed = ranked.filter(pl.col("rank") <= rule.budget).sort("week_start_on", "rank")
     return listed.select(SIGNAL_COLUMNS), rule
@@ -155,6 +161,7 @@ def _stories(
         )
         .with_columns(
             pl.col("p_joined").alias("p_value"),
+            pl.col("excess").alias("weekly_excess"),
             *(pl.lit(None, _ROW_SCHEMA[name]).alias(name) for name in ("base", "subject", "unit_name", "matter_id")),
             pl.lit(None, pl.String).alias("signal_id"),
         )
@@ -202,7 +209,8 @@ def _add_claims(
         ):
             told.add((claim["kind"], claim["subject"]))
             row = {name: claim.get(name) for name in _ROW_SCHEMA}
-            signals.append({**row, **own, "kinds": [claim["kind"]], "excess": excess})
+            weekly = excess / max(claim["span"], 1)
+            signals.append({**row, **own, "kinds": [claim["kind"]], "excess": excess, "weekly_excess": weekly})
 
 
 def _runs(tested: pl.DataFrame) -> pl.DataFrame:
@@ -340,7 +348,7 @@ def _id(row: dict) -> str:
 def level(signal: dict) -> str:
     """红橙黄蓝 by rarity, red by size as well."""
     for most, name in CHANCE_LEVELS:
-        if signal["chance_per_year"] <= most and (name != "red" or round(signal["excess"]) >= RED_MIN_EXCESS):
+        if signal["chance_per_year"] <= most and (name != "red" or round(signal["weekly_excess"]) >= RED_MIN_EXCESS):
             return name
     return "blue"
 
@@ -349,9 +357,9 @@ def level_rule(rule: Rule) -> str:
     """How levels and order are set, in one sentence for the reader."""
     (red, _), (orange, _), (yellow, _) = CHANCE_LEVELS
     return (
-        f"按纯属偶然的机会定级：红，一年不到 {red:g} 次且多出 {RED_MIN_EXCESS} 件以上；橙，一年不到 {orange:g} 次；"
+        f"按纯属偶然的机会定级：红，一年不到 {red:g} 次且每周多出 {RED_MIN_EXCESS} 件以上；橙，一年不到 {orange:g} 次；"
         f"黄，一年不到 {yellow:g} 次；蓝，一年不到 {rule.max_chance_per_year:g} 次（单独成条的，同一事项一年不到 "
         f"{rule.max_claim_chance_per_year('matter'):.2g} 次，新词、单位办理 {rule.max_claim_chance_per_year('unit'):.2g} 次，"
-        f"空间聚集 {rule.max_claim_chance_per_year('cluster'):.2g} 次）。按多出的件数排序，持续越久、旁证越多、越关系安全和基本生活越靠前，"
+        f"空间聚集 {rule.max_claim_chance_per_year('cluster'):.2g} 次）。先按等级、再按每周多出的件数排序，持续越久、旁证越多、越关系安全和基本生活越靠前，"
         f"每周最多 {rule.budget} 条，其中纯属偶然的平均每周约 {rule.stated_with_claims:.2g} 条。"
     )

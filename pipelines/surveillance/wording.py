@@ -46,7 +46,7 @@ def sentence(signal: dict) -> str:
     """
     own_words = {"matter": _matter, "cluster": _cluster, "emerging": _words, **dict.fromkeys(UNIT_COUNTS, _unit)}
     said = own_words.get(signal.get("kind", "excess") if signal.get("subject") else "", _excess)(signal)
-    which = "这样的波动" if signal.get("is_rarest", True) else "这件事里最罕见的一周"
+    which = "这样的波动" if signal.get("is_rarest", True) else "按最罕见的一周算，这样的波动"
     return f"{said}。{which}纯属偶然的机会：{chance_words(signal['chance_per_year'])}。"
 
 

@@ -1,6 +1,6 @@
 -- Which items are behind each signal? One row a signal and item; `chosen_signal` is what is asked about.
 -- Of a matter its items of four weeks (`from_on`); of a unit the cases of the weeks its evidence looks at ($weeks_before before and its own);
--- of everything else the items of the place, issue (or group) and week; of a cluster those since it began.
+-- of a cluster those of its places since it began; of everything else the items of the place, issue (or group) and week.
 select
     s.signal_no, e.registered_on, e.county_code, e.town_code, e.community_code, i.issue_name, e.unit_name, e.source,
     e.channel, m.matter_id, e.text is not null and e.text <> '' as has_text
@@ -16,6 +16,17 @@ where
         s.place_level = 'city'
         or (s.place_level = 'county' and e.county_code = s.place_code)
         or (s.place_level = 'town' and e.town_code = s.place_code)
+    )
+    and (
+        s.cluster_id is null
+        or exists (
+            select 1
+            from cluster_place as m
+            where
+                m.cluster_id = s.cluster_id
+                and m.week_start_on = s.week_start_on
+                and (m.place_code = e.community_code or (m.place_code is null and m.lon = e.lon and m.lat = e.lat))
+        )
     )
 union all
 select
