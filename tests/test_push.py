@@ -30,7 +30,9 @@ from aiosmtpd.controller import Controller
 from servers import free_port
 from streamlit.testing.v1 import AppTest
 
+from app import page, versions
 from app.casework import cases, store
+from app.parts import casework
 from app.push import __main__ as push
 from app.push import channels, events, outbox, sender
 from app.push import settings as setting
@@ -517,8 +519,98 @@ def test_steps_go_to_whom_they_concern_and_notes_stay_on_the_page(home, receiver
     assert told("return", note="还有两户") == {"教育局": [f"退回重办 {title}"]}
     assert told("reply", note="两户已恢复", **theirs) == {"研判群": [f"反馈 {title}"]}
     assert told("close", note="核实", finding="confirmed") == {"领导": [f"销号 {title}"], "教育局": [f"销号 {title}"]}
+    first, second = [row["body"] for row in outbox.newest() if row["event"] == "reply"][::-1]
+    assert first.startswith("11月16日 09:25，临江区教育局已反馈") and second.startswith(
+        "11月16日 09:35，临江区教育局已反馈"
+    )
     for note in ("职责在教育局", "张三", "已修复", "还有两户", "核实"):
         assert note not in "".join(row["body"] + row["subject"] for row in outbox.newest())
+
+
+THEIRS = {"role": "unit", "unit": UNIT}
+HANDLED = (("push", {"to_unit": UNIT}), ("sign", THEIRS), ("measure", {"note": "抢修", **THEIRS}), ("reply", {"note": "已修复", **THEIRS}))  # fmt: skip
+
+
+def walk(signal_id: str, at: datetime, *steps: tuple[str, dict]) -> None:
+    for n, (action, words) in enumerate(steps):
+        step(signal_id, action, at + timedelta(minutes=n), **words)
+
+
+def everybody(receiver: Receiver) -> setting.Settings:
+    return recipients(to(receiver), to(receiver, "领导", "leader"), to(receiver, "住建局", "unit", units=(UNIT,)))
+
+
+def told_to(receiver: Receiver) -> dict[str, list[str]]:
+    """Who got which events, by the first words."""
+    names = ("研判群", "领导", "住建局")
+    return {name: said for name in names if (said := [head.split()[0] for head in heads(receiver, name)])}
+
+
+def test_many_steps_at_once_are_told_by_the_newest(home, receiver):
+    warn(home)
+    back = ("return", {"note": "还有两户"})
+    walk("y1", MONDAY, *HANDLED, back, HANDLED[3], ("close", {"note": "核实", "finding": "confirmed"}))
+    walk("y2", MONDAY, *HANDLED, ("comment", {"role": "leader", "note": "抓紧"}), back)
+    walk("y3", MONDAY, *HANDLED[:1], ("comment", {"role": "leader", "note": "抓紧"}), ("dismiss", {"reason": "chance"}))
+    walk("y4", MONDAY, *HANDLED[:1], ("dismiss", {"reason": "chance"}), ("reopen", {}), ("remind", {}))
+    shown = [
+        one["subject"].split()[0]
+        for one in sender.preview(everybody(receiver), clock=Clock(MONDAY + timedelta(hours=1)))
+    ]
+    sender.run(everybody(receiver), clock=Clock(MONDAY + timedelta(hours=1)))
+    assert told_to(receiver) == {
+        "研判群": ["批示"],
+        "领导": ["销号", "误报"],
+        "住建局": ["销号", "批示", "退回重办", "误报", "重开", "催办"],
+    }
+    assert len(shown) == len(receiver.got)
+
+
+def test_what_is_overtaken_while_it_waits_is_not_sent(home, receiver):
+    warn(home, a_warning("z1"), a_warning("z2", place_code="990102001", county_code="990102"))
+    settings, night = everybody(receiver), datetime(2026, 11, 16, 22)
+    walk("z1", night - timedelta(days=1), *HANDLED[:3])
+    walk("z1", night, HANDLED[3], ("comment", {"role": "leader", "note": "抓紧"}))
+    assert sender.run(settings, clock=Clock(night + timedelta(minutes=5)))["sent"] == 0
+    assert {row["event"] for row in outbox.newest()} == {"reply", "comment", "new"}
+    walk("z1", night + timedelta(hours=1), ("close", {"note": "核实", "finding": "confirmed"}))
+    walk("z2", night + timedelta(hours=1), ("push", {"to_unit": UNIT}))
+    morning = Clock(night + timedelta(hours=10))
+    n_shown = len(sender.preview(settings, clock=morning))
+    assert sender.run(settings, clock=morning)["suppressed"] == 4  # reply; comment, twice; to the office, the new one
+    assert told_to(receiver) == {"领导": ["红色预警", "销号"], "住建局": ["销号", "推送", "即将到期"]}
+    assert n_shown == len(receiver.got)
+
+
+def test_of_the_reminders_that_waited_the_last_is_sent(home):
+    warn(home)
+    step("x1", "push", MONDAY, to_unit=UNIT)
+    port = free_port()
+    channel = f"http://127.0.0.1:{port}{PATHS['wecom']}"
+    settings = recipients({"name": "住建局", "role": "unit", "units": (UNIT,), "channel": channel})
+    for day in (17, 18, 19):
+        sender.run(settings, clock=Clock(datetime(2026, 11, day, 9)))
+    with receiving(port) as receiver:
+        sender.run(settings, clock=Clock(datetime(2026, 11, 19, 16)))
+        assert [text.split("\n")[0].split()[0] for text in receiver.texts()] == ["【研判】推送", "【研判】已超期"]
+        assert "已超期 2 个工作日" in receiver.texts()[1]
+
+
+def test_pages_count_the_working_days_that_messages_count(home, receiver, monkeypatch):
+    """签收 was due on Friday the 20th: on the weekend it is late and no working day has passed."""
+    warn(home)
+    step("w1", "push", datetime(2026, 11, 19, 9), to_unit=UNIT)
+    said = {}
+    for day in (18, 19, 20, 21, 23, 24):
+        monkeypatch.setattr(page, "today", lambda day=day: date(2026, 11, day))
+        said[day] = casework.days_left(date(2026, 11, 20))
+    assert list(said.values()) == [
+        "还有 2 个工作日", "还有 1 个工作日", "今天到期", "已超期", "已超期 1 个工作日", "已超期 2 个工作日",
+    ]  # fmt: skip
+    for day in (23, 24):
+        receiver.got.clear()
+        sender.run(everybody(receiver), clock=Clock(datetime(2026, 11, day, 9)))
+        assert f"，{said[day]}。" in receiver.texts()[-1]
 
 
 def test_reminders_before_and_after_the_deadline_once_a_day(home, receiver):
@@ -586,6 +678,21 @@ def test_a_digest_is_one_message(home, receiver):
     assert len(text.encode()) <= 2048 and text.endswith("详情：http://10.1.2.3:8501/warnings")
     n_shown = text.count("红色预警")
     assert 0 < n_shown < 9 and f"另有 {9 - n_shown} 条，见详情。" in text
+
+
+def test_the_week_lists_what_is_alive_and_counts_what_ended(home, receiver):
+    places = [("990101001", "990101"), ("990102001", "990102"), ("990103001", "990103"), ("990104001", "990104")]
+    warn(home, *[a_warning(f"v{n}", rank=n, place_code=town, county_code=county) for n, (town, county) in enumerate(places)],
+         a_warning("v9", rank=9, place_code="990101", place_level="county", signal_level="orange"))  # fmt: skip
+    walk("v0", MONDAY - timedelta(days=3), *HANDLED[:2])
+    walk("v1", MONDAY - timedelta(hours=1), *HANDLED, ("close", {"note": "核实", "finding": "confirmed"}))
+    walk("v2", MONDAY - timedelta(hours=1), *HANDLED[:1], ("dismiss", {"reason": "chance"}))
+    sender.run(recipients(to(receiver, digest="weekly")), clock=Clock())
+    (text,) = [text for text in receiver.texts() if "汇总" in text]
+    assert "预警 3 条（红 2、橙 1）。已结束的不再列出：已销号 1、误报 1。\n办理中：已签收 1；超期 0。" in text
+    listed = [line for line in text.split("\n") if line[:3] in ("1. ", "2. ", "3. ", "4. ")]
+    assert [line[3:].split("：")[0] for line in listed] == ["红 已签收", "红 待推送", "橙 办理中的同一件事"]
+    assert [line.split("编号 ")[1][:2] for line in listed] == ["v0", "v3", "v9"]
 
 
 def test_long_texts_keep_their_link_and_end_with_a_sentence(home, receiver):
@@ -740,7 +847,12 @@ def test_what_one_run_answers(home, receiver, capfd):
     assert "没有推送设置" in answer()["error"]
     write_settings(home, receiver)
     assert "共 1 条；只是预览" in answer("--dry-run")["text"] and receiver.got == []
-    assert answer("--test")["result"]["sent"] == 2  # the test, and the warning
+    outbox.plan(
+        events.collect(setting.read(home), events.scene(versions.current_version()), datetime.now()), datetime.now()
+    )
+    assert answer("--test")["result"]["sent"] == 1 and "测试消息" in receiver.texts()[0]
+    assert statuses() == {"sent": 1, "pending": 1}  # the warning waits
+    assert answer()["result"]["sent"] == 1 and "红色预警" in receiver.texts()[1]
     assert "只有未送达和不确定的可以重发" in answer("--resend=1")["error"]
     assert answer()["text"] == "没有要推送的。"
 

@@ -78,10 +78,28 @@ def test_what_was_recorded_is_on_it():
     )
     [form] = forms(sheet([make_sheet()], {"0a1b2c3d4e": {"status": "handling"}}, {"0a1b2c3d4e": history}, []))
     assert "2026-11-16 09:30 研判中心 推送" in form["签收"] and "区住建局 签收" in form["签收"]
-    assert (
-        "此前另有 2 次记录" in form["办理反馈"] and "第4步 修" in form["办理反馈"] and "第1步" not in form["办理反馈"]
-    )
+    assert "另有 2 次记录" in form["办理反馈"] and "第4步 修" in form["办理反馈"] and "第1步" not in form["办理反馈"]
     assert "催办" not in form["办理反馈"] and form["办理反馈"].count("修") < 3 * 70
+
+
+def test_what_the_unit_did_is_not_pushed_off_by_what_was_decided():
+    theirs = {"role": "unit", "actor_unit": "区住建局"}
+    history = make_history(
+        {"action": "measure", "note": "先抢修", **theirs}, {"action": "measure", "note": "换阀门", **theirs},
+        {"action": "reply", "note": "已恢复", **theirs}, {"action": "close", "note": "属实"}, {"action": "reopen", "note": "又停了"},
+        {"action": "comment", "role": "leader", "note": "抓紧"}, {"action": "dismiss", "note": "重复登记"},
+    )  # fmt: skip
+    [form] = forms(sheet([make_sheet()], {"0a1b2c3d4e": {"status": "false_alarm"}}, {"0a1b2c3d4e": history}, []))
+    lines = form["办理反馈"].split("\n")
+    assert lines[0] == "（另有 4 次记录，见系统）"
+    assert [line.split("：")[-1] for line in lines[1:4]] == ["换阀门", "已恢复", "重复登记"]
+
+
+def test_who_gave_it_and_a_line_to_sign():
+    [form] = forms(sheet([make_sheet(given_on=dt.date(2026, 11, 2), given_again="11月9日退回重办")], {}, {}, []))
+    assert form["交办单位"] == "研判中心" and form["签发"] == ""
+    assert form["交办日期"] == "2026年11月2日\n（11月9日退回重办）"
+    assert supervision.DEMANDS[1] == "不属本单位职责的，请在登记处置之前异议退回，并写明理由。"
 
 
 def test_text_stays_text():
@@ -204,7 +222,63 @@ def test_the_limits_count_from_the_day_it_was_handed_over(city, made):
     )
     [form] = forms(made(signals[:1]))
     assert form["主办单位"] == "区住建局" and form["交办日期"] == "2026年9月30日" and "研判中心 推送" in form["签收"]
-    assert form["办理期限"].startswith("签收 10月8日前；处置 10月10日前")  # after the holiday; a Saturday made up for
+    assert form["办理期限"].startswith("10月8日前签收；10月10日前处置；")  # after the holiday; a Saturday made up for
+
+
+UNITS = {"role": "unit", "unit": "区住建局"}
+HANDLED = [
+    (2, "push", {"to_unit": "区住建局"}), (3, "sign", UNITS), (4, "measure", {"note": "抢修", **UNITS}),
+    (5, "measure", {"note": "换阀门", **UNITS}), (6, "reply", {"note": "已恢复", **UNITS}),
+]  # fmt: skip
+"""Day of November, action, words."""
+CLOSED = (9, "close", {"note": "属实", "finding": "confirmed"})
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "limits"),
+    [
+        ([*HANDLED[:2]], "2026年11月2日", "已于 11月3日签收；11月5日前处置；11月11日前反馈；11月16日前销号"),
+        ([*HANDLED], "2026年11月2日", "已于 11月3日签收；已于 11月4日处置；已于 11月6日反馈；11月16日前销号"),
+        (
+            [*HANDLED, (9, "return", {"note": "还有两户"})],
+            "2026年11月2日\n（11月9日退回重办）",
+            "已于 11月3日签收；已于 11月4日处置；11月18日前反馈；11月23日前销号",
+        ),
+        (
+            [*HANDLED, CLOSED],
+            "2026年11月2日",
+            "已于 11月3日签收；已于 11月4日处置；已于 11月6日反馈；已于 11月9日销号",
+        ),
+        (
+            [*HANDLED, CLOSED, (10, "reopen", {})],
+            "2026年11月2日\n（11月10日重开）",
+            "11月11日前签收；11月13日前处置；11月19日前反馈；11月24日前销号",
+        ),
+        (
+            [*HANDLED[:2], (4, "transfer", {"to_unit": "区城管局", "note": "职责"})],
+            "2026年11月4日",
+            "11月5日前签收；11月9日前处置；11月13日前反馈；11月18日前销号",
+        ),
+        (
+            [*HANDLED[:2], (4, "dismiss", {"reason": "chance"})],
+            "2026年11月2日",
+            "已于 11月3日签收；已于 11月4日判为误报",
+        ),
+        ([(4, "dismiss", {"reason": "chance"})], "年　　月　　日", "已于 11月4日判为误报"),
+        (
+            [HANDLED[0], (3, "object", {"note": "职责", **UNITS})],
+            "年　　月　　日",
+            "交办后 1 个工作日内签收；3 个工作日内处置；7 个工作日内反馈；10 个工作日内销号",
+        ),
+    ],
+)
+def test_what_is_done_says_when_and_what_is_not_says_by_when(city, made, steps, given, limits):
+    signal = signals_of(city)[0]
+    for seq, (day, action, words) in enumerate(steps):
+        at = dt.datetime(2026, 11, day, 9)
+        cases.act(signal, action, **{"role": "office", **words}, expected_seq=seq, request_id=f"{seq}", at=at)
+    [form] = forms(made([signal]))
+    assert form["交办日期"] == given and form["办理期限"] == limits
 
 
 def test_a_sensitive_small_count_is_not_on_it(city):

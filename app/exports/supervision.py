@@ -38,6 +38,7 @@ MAX_NOTE, MAX_SIDE = 70, 76
 MAX_RECORDED = 3
 CREATED = datetime(2020, 1, 1)
 BLANK = "　" * 4
+DECISIONS = ("return", "close", "dismiss", "reopen")
 RECEIVED = ("push", "sign", "object", "transfer")
 """Actions recorded under 签收; all others but a reminder stand under 反馈."""
 
@@ -52,7 +53,8 @@ def sheet(
 
     signals: what is said of each warning, already safe for a reader outside (app.parts.supervision.prepared):
         signal_id, signal_level, title, place, week, unit, co_unit, limits, sentence, parts, caveat  text, may be empty
-        given_on  date or None; demands, blind_spots  sentences; grounds  rows of text, the head first
+        given_on  date or None; given_again  why the limits count from a later day (may be missing)
+        demands, blind_spots  sentences; grounds  rows of text, the head first
     cases: signal_id → where its case stands (`status`); absent = nothing recorded yet.
     histories: signal_id → its actions, oldest first: action, role, actor_unit, at, note (redacted).
     notes: as-of day, data version. Same input → same bytes.
@@ -112,7 +114,9 @@ def _one(
     _row(form, ("区域", signal["place"]), ("周次", signal["week"]))
     _row(form, ("主办单位", signal["unit"] or BLANK))
     given = wording.full_day(signal["given_on"]) if signal["given_on"] else "　　年　　月　　日"
-    _row(form, ("交办日期", given), ("协办单位", signal["co_unit"] or BLANK))
+    again = f"\n（{signal['given_again']}）" if signal.get("given_again") else ""
+    _row(form, ("交办单位", workflow.ROLES["office"]), ("交办日期", f"{given}{again}"))
+    _row(form, ("签发", BLANK), ("协办单位", signal["co_unit"] or BLANK))
     _row(form, ("办理期限", signal["limits"]))
     _row(form, ("情况", signal["sentence"]))
     _grounds(_row(form, ("依据", "")), signal["grounds"])
@@ -132,9 +136,14 @@ def _one(
 
 
 def _recorded(actions: Sequence[Mapping[str, Any]]) -> str:
-    """What stands in the system, one line an action, the last ones."""
+    """What stands in the system, one line an action: what the unit did and answered last, what was decided last, and of
+    the others the last ones."""
+    wanted = (("measure",), ("reply",), DECISIONS)
+    last = [max((n for n, one in enumerate(actions) if one["action"] in kind), default=-1) for kind in wanted]
+    others = reversed([n for n in range(len(actions)) if n not in last])
+    kept = [*(n for n in last if n >= 0), *others][:MAX_RECORDED]
     lines = []
-    for action in actions[-MAX_RECORDED:]:
+    for action in (actions[n] for n in sorted(kept)):
         who = action["actor_unit"] or workflow.ROLES[action["role"]]
         note = action["note"] or ""
         note = f"：{note[: MAX_NOTE - 1]}…" if len(note) > MAX_NOTE else f"：{note}" if note else ""
@@ -142,7 +151,7 @@ def _recorded(actions: Sequence[Mapping[str, Any]]) -> str:
             f"{action['at']:%Y-%m-%d %H:%M} {who} {workflow.ACTIONS[action['action']]}{' '.join(note.split())}"
         )
     left_out = len(actions) - len(lines)
-    return "\n".join([f"（此前另有 {left_out} 次记录）"] * bool(left_out) + lines)
+    return "\n".join([f"（另有 {left_out} 次记录，见系统）"] * bool(left_out) + lines)
 
 
 def _short(text: str, most: int) -> str:

@@ -16,7 +16,7 @@ from app.parts.warning import safe_evidence, spoken
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 DEMANDS = (
     "核实情况和成因，提出处置措施和完成时间，按期反馈。",
-    "不属于本单位职责的，在签收前后异议退回，并写明理由。",
+    "不属本单位职责的，请在登记处置之前异议退回，并写明理由。",
     "只就事项办理；不打听、不透露是谁反映的，不向反映人施压。",
 )
 STEPS = ("sign", "measure", "reply", "close")
@@ -110,16 +110,51 @@ def _number(value: float) -> str:
 def handed_over(
     signal: Mapping[str, Any], case: Mapping[str, Any] | None, history: pl.DataFrame | None
 ) -> dict[str, Any]:
-    """To whom the case was given, on which day, and by when each step is due: unit, given_on, limits."""
+    """To whom the case was given, on which day, and by when each step is due or when it was done: unit, given_on,
+    given_again (why the limits count from a later day, may be empty), limits.
+
+    given_on: the first hand-over to the unit it is with now, since it was last with another or with the office.
+    """
     try:
         days = workflow.limits(signal["signal_level"], versions.home())
     except workflow.BadSetting:
         return {"given_on": None, "limits": "期限设置有误，见系统"}
-    steps = [(workflow.ACTIONS[step], days[step]) for step in STEPS]
-    started = history.filter(pl.col("action").is_in(workflow.RESTARTS)) if history is not None else pl.DataFrame()
-    if case is None or case["status"] == "new" or started.is_empty():
-        limits = "交办后 " + "；".join(f"{n} 个工作日内{name}" for name, n in steps)
-        return {"given_on": None, "limits": limits}
-    first = started["at"].to_list()[-1].date()
-    limits = "；".join(f"{name} {wording.day(workflow.add_workdays(first, n))}前" for name, n in steps)
-    return {"unit": case["to_unit"] or signal["unit"], "given_on": first, "limits": limits}
+    rows = history.to_dicts() if history is not None else []
+    given = _given(rows, case["to_unit"]) if case else []
+    if case is None or case["status"] == "new" or not given:
+        limits = "交办后 " + "；".join(f"{days[step]} 个工作日内{workflow.ACTIONS[step]}" for step in STEPS)
+        is_false = case is not None and case["status"] == "false_alarm"
+        return {"given_on": None, "limits": _done(rows, "dismiss") if is_false else limits}
+    started = [row["at"].date() for row in rows if row["action"] in workflow.RESTARTS][-1]
+    last = [row for row in given if row["action"] in workflow.RESTARTS][-1]
+    again = "" if last is given[0] else f"{wording.day(started)}{workflow.ACTIONS[last['action']]}"
+    handed = max(n for n, row in enumerate(given) if row["action"] in workflow.GIVES_UNIT)
+    awaited = workflow.NEXT.get(case["status"])
+    n_done = STEPS.index(awaited) if awaited else len(STEPS)
+    said = [_done(given[handed:], step) for step in STEPS[:n_done]]
+    said += [
+        f"{wording.day(workflow.add_workdays(started, days[step]))}前{workflow.ACTIONS[step]}"
+        for step in STEPS[n_done:]
+    ]
+    if case["status"] == "false_alarm":
+        said.append(_done(rows, "dismiss"))
+    limits = "；".join(filter(None, said))
+    return {"unit": case["to_unit"], "given_on": given[0]["at"].date(), "given_again": again, "limits": limits}
+
+
+def _given(history: Sequence[Mapping[str, Any]], unit: str | None) -> list[Mapping[str, Any]]:
+    """The actions since the case came to this unit, the hand-over first; empty where no unit has it."""
+    since = len(history)
+    while unit and since and history[since - 1]["to_unit"] == unit:
+        since -= 1
+    given = list(history[since:])
+    while given and given[0]["action"] not in workflow.GIVES_UNIT:
+        given.pop(0)
+    return given
+
+
+def _done(history: Sequence[Mapping[str, Any]], step: str) -> str:
+    """已于 11月9日签收; empty where it was not done. Of 处置, which may go on, the first."""
+    days = [row["at"] for row in history if row["action"] == step]
+    word = "判为误报" if step == "dismiss" else workflow.ACTIONS[step]
+    return f"已于 {wording.day(days[0 if step == 'measure' else -1])}{word}" if days else ""

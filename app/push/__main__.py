@@ -14,7 +14,7 @@ import duckdb
 from app import disclosure, versions
 from app.casework.store import Unavailable
 from app.casework.workflow import BadSetting as BadLimits
-from app.push import events, outbox, sender
+from app.push import outbox, sender
 from app.push import settings as setting
 from app.push.words import STATUSES
 
@@ -46,8 +46,6 @@ def _once(chosen: argparse.Namespace) -> dict[str, Any]:
         refusal = outbox.resend(chosen.resend, now)
         if refusal:
             return {"error": refusal, "exit_code": 2}
-    if chosen.test:
-        outbox.plan(events.trial_messages(settings, now), now)
     if chosen.dry_run:
         shown = sender.preview(settings)
         lines = [
@@ -58,7 +56,7 @@ def _once(chosen: argparse.Namespace) -> dict[str, Any]:
             "result": {"messages": shown},
             "text": "\n".join([*lines, f"共 {len(shown)} 条；只是预览，没有写入，也没有发送。"]),
         }
-    counts = sender.run(settings)
+    counts = sender.trial(settings) if chosen.test else sender.run(settings)
     return {"result": counts, "text": _said(counts)}
 
 

@@ -5,6 +5,7 @@
                           `level` and `again`.
     push, transfer, return, reopen, remind, comment   a step of a case → the unit it is with (comment: 研判中心 too)
     reply, object         → 研判中心          close, dismiss   → 领导 and the unit
+                          Only what no later step has overtaken, when it is planned and when it is sent.
     due, overdue          a step is due within one working day (once), or overdue (each working day) → whose step it is
     week                  the week in figures → whoever wants a weekly digest
 
@@ -51,8 +52,10 @@ SAID = {
     "close": "{who}已销号，核查结论：{finding}。",
     "dismiss": "{who}判为误报，原因：{reason}。",
 }
-WITH_UNIT = ("push", "transfer", "return", "reopen", "remind", "due", "overdue")
+WITH_UNIT = ("push", "transfer", "return", "reopen", "remind", "comment", "due", "overdue")
 """Of no use to a unit that the case is no longer with."""
+MOVES = [name for name, step in workflow.STEPS.items() if step.status]
+"""Actions after which the case stands elsewhere: what was told of earlier ones is no news any more."""
 LOOK_BACK = timedelta(days=7)
 """A step older than this is not told any more: push was not running then, or was set up later."""
 
@@ -115,8 +118,15 @@ def trial_messages(settings: Settings, now: datetime) -> list[Message]:
     ]
 
 
-def stale(row: Mapping[str, Any], recipient: Recipient | None, seen: Scene, standing: Mapping[str, Any] | None) -> str:
-    """Why a waiting row is of no use any more; empty where it is. standing: its case now, a row of `cases.current`."""
+def stale(
+    row: Mapping[str, Any],
+    recipient: Recipient | None,
+    seen: Scene,
+    standing: Mapping[str, Any] | None,
+    moved: Mapping[str, int],
+) -> str:
+    """Why a waiting row is of no use any more; empty where it is. standing: its case now, a row of `cases.current`;
+    moved: as `last_moves` answers."""
     if recipient is None:
         return "这个收件方已不在推送设置里。"
     event, detail = row["event"], outbox.detail_of(row)
@@ -124,9 +134,34 @@ def stale(row: Mapping[str, Any], recipient: Recipient | None, seen: Scene, stan
         return "已有更新的一周。"
     if event in ("due", "overdue") and (standing is None or workflow.NEXT.get(standing["status"]) != detail[11:]):
         return "这一步已经办理。"
-    if event in WITH_UNIT and recipient.role == "unit" and (standing or {}).get("to_unit") not in recipient.units:
+    status = standing["status"] if standing else "new"
+    is_seen_to = recipient.role == "office" and status in workflow.OPEN
+    if (event in ("new", "again") and is_seen_to) or (event == "new" and status in workflow.ENDED):
+        return "这条预警已经在办或办结。"
+    return overtaken(
+        event, int(detail) if event in AUDIENCE else 0, recipient, standing, moved.get(row["signal_id"], 0)
+    )
+
+
+def overtaken(event: str, seq: int, to: Recipient, standing: Mapping[str, Any] | None, moved: int) -> str:
+    """Why step `seq` of a case is no news to this recipient; empty where it is. moved: the seq of its last move.
+
+    A comment outlives later moves while the case is open; a unit is told of what is in its hands, and how that ended.
+    """
+    status, unit = (standing["status"], standing["to_unit"]) if standing else ("new", None)
+    if event in AUDIENCE and seq < moved and (event != "comment" or status in workflow.ENDED):
+        return "之后又有办理，以最新一步为准。"
+    if event in WITH_UNIT and to.role == "unit" and (unit not in to.units or status not in workflow.OPEN):
         return "已不由这个单位承办。"
     return ""
+
+
+def last_moves() -> dict[str, int]:
+    """signal_id → seq of the last step that moved its case."""
+    action = store.case_action.c
+    wanted = sa.select(action.signal_id, sa.func.max(action.seq)).where(action.action.in_(MOVES))
+    with store.reading() as connection:
+        return {row[0]: row[1] for row in connection.execute(wanted.group_by(action.signal_id))}
 
 
 def unreached(settings: Settings, now: datetime) -> list[str]:
@@ -171,22 +206,27 @@ def _warnings(settings: Settings, seen: Scene, now: datetime) -> Iterator[Messag
 
 
 def _steps(settings: Settings, seen: Scene, now: datetime) -> Iterator[Message]:
-    planned = outbox.keys()
-    for row in _actions(now):
+    planned, moved = outbox.keys(), last_moves()
+    rows = _actions(now)
+    ids = {row["signal_id"] for row in rows}
+    standing = {row["signal_id"]: row for row in cases.current(ids, on=now.date()).iter_rows(named=True)}
+    for row in rows:
         action, kept = row["action"], row["snapshot"]
         if action not in AUDIENCE:
             continue
-        said = SAID[action].format(
+        said = f"{wording.day(row['at'])} {row['at']:%H:%M}，" + SAID[action].format(
             who=row["actor_unit"] or workflow.ROLES[row["role"]],
             unit=row["to_unit"],
             finding=workflow.FINDINGS.get(row["finding"], ""),
             reason=workflow.REASONS.get(row["reason"], ""),
         )
         step = workflow.NEXT.get(row["status"])
-        if step and row["due_on"]:
+        if step and row["due_on"] and action != "comment":  # which may be told when the case has moved on
             said += f"\n下一步：{workflow.ACTIONS[step]}，期限 {wording.full_day(row['due_on'])}。"
         level, subject = kept.get("signal_level"), f"{workflow.ACTIONS[action]} {title_of(kept)}"
         for one in _audience(settings, seen, AUDIENCE[action], level, kept.get("county_code"), row["to_unit"]):
+            if overtaken(action, row["seq"], one, standing[row["signal_id"]], moved.get(row["signal_id"], 0)):
+                continue
             message = _message(one, action, row["signal_id"], str(row["seq"]), level, subject, said, settings, now)
             if message.key not in planned:  # what it is about is asked once
                 with asking(seen.version) as ask:
@@ -216,23 +256,34 @@ def _reminders(settings: Settings, seen: Scene, now: datetime) -> Iterator[Messa
 
 def _weeks(settings: Settings, seen: Scene, now: datetime) -> Iterator[Message]:
     monday = datetime.combine(seen.week + timedelta(days=7), datetime.min.time()) + timedelta(hours=8)
+    everything = cases.current(on=now.date())
+    standing = dict(everything.select("signal_id", "status").iter_rows())
+    words = workflow.STATUSES | {"again": EVENTS["again"], "covered": "办理中的同一件事"}
+    status = {signal_id: standing.get(signal_id, "new") for signal_id in seen.signals["signal_id"]}
+    status |= dict.fromkeys(cases.covered(seen.signals, seen.places, seen.issues), "covered")
+    status |= dict.fromkeys(cases.recurring(seen.signals), "again")
     for one in settings.recipients:
         if one.digest != "weekly":
             continue
-        theirs = [row for row in seen.signals.iter_rows(named=True) if one.role != "unit" and _concerns(one, seen, row)]
+        listed = [row for row in seen.signals.iter_rows(named=True) if one.role != "unit" and _concerns(one, seen, row)]
+        theirs = [row for row in listed if status[row["signal_id"]] not in workflow.ENDED]
+        ended = [(words[name], sum(status[row["signal_id"]] == name for row in listed)) for name in workflow.ENDED]
         by_level = [(LEVELS[level].word, sum(row["signal_level"] == level for row in theirs)) for level in one.levels]
         head = "、".join(f"{word} {n}" for word, n in by_level if n)
         lines = [f"预警 {len(theirs)} 条（{head}）。" if theirs else "没有新的预警。"] if one.role != "unit" else []
+        if len(theirs) < len(listed):
+            lines[0] += f"已结束的不再列出：{'、'.join(f'{word} {n}' for word, n in ended if n)}。"
         handled = [
             row
-            for row in cases.current(on=now.date()).iter_rows(named=True)
+            for row in everything.iter_rows(named=True)
             if (row["to_unit"] in one.units if one.role == "unit" else _concerns(one, seen, row))
         ]
         counted = [(workflow.STATUSES[name], sum(row["status"] == name for row in handled)) for name in workflow.OPEN]
         late = sum(row["is_overdue"] for row in handled)
         lines.append("办理中：" + ("、".join(f"{word} {n}" for word, n in counted if n) or "没有") + f"；超期 {late}。")
         lines += [
-            f"{n}. {LEVELS[row['signal_level']].word} {wording.spoken(row)}" for n, row in enumerate(theirs, start=1)
+            f"{n}. {LEVELS[row['signal_level']].word} {words[status[row['signal_id']]]}：{wording.spoken(row)}"
+            for n, row in enumerate(theirs, start=1)
         ]
         week = f"{wording.week_name(seen.week)}（{wording.week_span(seen.week)}）"
         message = _message(

@@ -3,7 +3,7 @@
 The clock is an argument: an hour passes in a test without waiting for it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,9 @@ def preview(settings: Settings, *, clock: Clock = datetime.now) -> list[dict[str
     """What `run` would plan or send now, written nowhere: recipient, event, subject, body (as sent), release_at."""
     seen, planned = events.scene(versions.current_version()), outbox.keys()
     fresh = [one._asdict() for one in events.collect(settings, seen, clock()) if one.key not in planned]
-    rows = [{**row, "release_at": row["next_try_at"]} for row in outbox.waiting(clock())] + fresh
+    rows = [
+        {**row, "release_at": row["next_try_at"]} for row, _, why in _judged(settings, seen, clock()) if not why
+    ] + fresh
     shown = []
     for row in rows:
         to = settings.named(row["recipient"])
@@ -69,17 +71,44 @@ def remarks(settings: Settings, now: datetime) -> list[str]:
     return said
 
 
+def trial(settings: Settings, *, clock: Clock = datetime.now) -> dict[str, int]:
+    """A test message to each recipient, and nothing else of what is waiting; counts as `run`."""
+    n_planned = outbox.plan(events.trial_messages(settings, clock()), clock())
+    seen = events.scene(versions.current_version())
+    return {"planned": n_planned, **deliver(settings, seen, clock=clock, only="test")}
+
+
+def _judged(
+    settings: Settings, seen: events.Scene, now: datetime
+) -> Iterator[tuple[dict[str, Any], Recipient | None, str]]:
+    """The rows whose time has come, each with its recipient and why it is of no use any more (empty: it is)."""
+    standing = {row["signal_id"]: row for row in cases.current(on=now.date()).iter_rows(named=True)}
+    rows, moved = outbox.waiting(now), events.last_moves()
+    last = {(row["signal_id"], row["recipient"]): row["id"] for row in rows if row["event"] in ("due", "overdue")}
+    for row in rows:
+        to = settings.named(row["recipient"])
+        why = events.stale(row, to, seen, standing.get(row["signal_id"]), moved)
+        if row["event"] in ("due", "overdue") and row["id"] != last[row["signal_id"], row["recipient"]]:
+            why = why or "已有更新的提醒。"
+        yield row, to, why
+
+
 def deliver(
-    settings: Settings, seen: events.Scene, *, clock: Clock = datetime.now, stopped: Callable[[], bool] = never
+    settings: Settings,
+    seen: events.Scene,
+    *,
+    clock: Clock = datetime.now,
+    stopped: Callable[[], bool] = never,
+    only: str | None = None,
 ) -> dict[str, int]:
-    """Send the rows whose time has come; one message each, or one for all of a recipient who reads digests."""
+    """Send the rows whose time has come (`only`: of one event); one message each, or one for all of a recipient who reads
+    digests."""
     counts = dict.fromkeys(("sent", "retry", "failed", "unclear", "suppressed", "quiet"), 0)
     now = clock()
-    standing = {row["signal_id"]: row for row in cases.current(on=now.date()).iter_rows(named=True)}
     ready: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for row in outbox.waiting(now):
-        to = settings.named(row["recipient"])
-        why = events.stale(row, to, seen, standing.get(row["signal_id"]))
+    for row, to, why in _judged(settings, seen, now):
+        if only and row["event"] != only:
+            continue
         if to is None or why:
             outbox.suppress([row["id"]], why)
             counts["suppressed"] += 1
