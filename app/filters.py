@@ -147,8 +147,12 @@ def covered_weeks(source: str | None) -> pl.DataFrame:
     return weeks.select("week_start_on").unique().sort("week_start_on")
 
 
-def with_silent_weeks(weeks: pl.DataFrame, source: str | None = None) -> pl.DataFrame:
-    """Weeks (period_start_on, n_events) without holes: a week without a row is 0, in a gap of the data null."""
+def with_silent_weeks(weeks: pl.DataFrame, source: str | None = None, *, through: date | None = None) -> pl.DataFrame:
+    """Weeks (period_start_on, n_events) without holes, up to `through` (else the last with a row): a week without a row is
+    0, in a gap of the data null."""
+    if through and not weeks.is_empty() and through not in weeks["period_start_on"]:
+        last = pl.DataFrame({"period_start_on": [through]}, schema_overrides=weeks.schema)
+        weeks = pl.concat([weeks, last], how="diagonal")
     covered = covered_weeks(source)["week_start_on"].to_list()
     return weeks.upsample("period_start_on", every="1w").with_columns(
         pl.when(pl.col("period_start_on").is_in(covered)).then(pl.col("n_events").fill_null(0)).alias("n_events")

@@ -198,11 +198,12 @@ def foot(
     key: str,
     figure: go.Figure | Callable[[], go.Figure] | None = None,
     labels: Mapping[str, str] | None = None,
+    exported: Sequence[str] = (),
 ) -> None:
-    """Under a figure or table: its 口径 in small print, 导出 at the right."""
+    """Under a figure or table: its 口径 in small print, 导出 at the right. `exported`: notes of the export alone."""
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"foot_{key}"):
         st.html(f'<p class="note">{wording.escape("　".join(notes))}</p>', width="stretch")
-        downloads.bar(name, frame=frame, notes=notes, key=key, figure=figure, labels=labels)
+        downloads.bar(name, frame=frame, notes=[*exported, *notes], key=key, figure=figure, labels=labels)
 
 
 def grid(
@@ -211,10 +212,12 @@ def grid(
     key: str,
     labels: Mapping[str, str] | None = None,
     helps: Mapping[str, str] | None = None,
+    widths: Mapping[str, int] | None = None,
     height: int | None = None,
     on_select: Callable[[], None] | None = None,
 ) -> Any:
-    """A longer table to scroll and sort; with `on_select` one row can be chosen. `helps`: what the head of a column explains."""
+    """A longer table to scroll and sort; with `on_select` one row can be chosen. `helps`: what the head of a column explains.
+    `widths`: of columns, in pixels; the others share the rest."""
     known = {**fields.labels(), **(labels or {})}
     frame = frame.with_columns(pl.col("^.*_share$") * 100)
     helps, has_marks = helps or {}, disclosure.marked(frame)
@@ -224,6 +227,8 @@ def grid(
         for name in frame.columns
     }
     more: dict[str, Any] = {"on_select": on_select, "selection_mode": "single-row"} if on_select else {}
+    for name, width in (widths or {}).items():
+        config[name]["width"] = width
     needed = ROW_HEIGHT * (len(frame) + 1) + 3
     return st.dataframe(
         frame,

@@ -194,13 +194,22 @@ def item(row: Mapping[str, Any], rule: Mapping[str, Any] | None = None) -> str:
     )
 
 
+FOUR_WEEKS = {"matter", "cluster", "emerging", "overdue", "satisfaction", "returns"}
+"""Kinds of warnings that count the items of up to 4 weeks; the others count one week."""
+
+
 def spoken(signal: Mapping[str, Any]) -> str:
     """The sentence of a warning for a wide view: without figures where its count is below k."""
     k = disclosure.threshold(signal["issue_code"])
     if signal["observed"] >= k:
         return signal["sentence"]
+    limit, is_long = signal["upper_bound"], signal["kind"] in FOUR_WEEKS
+    if limit is not None and signal["observed"] > limit:
+        why = "近几周超出平常水平" if is_long else "本周超出往年和近期水平"
+    else:
+        why = "仍列入预警" if signal["n_weeks"] > 1 else "列入预警"
     lasting = "本周首次出现" if signal["n_weeks"] == 1 else f"本周是第 {signal['n_weeks']} 周"
-    return f"{signal['title']}：本周超出往年和近期水平，{lasting}；件数不足 {k} 件，按最小格子规则不列。"
+    return f"{signal['title']}：{why}，{lasting}；件数不足 {k} 件，按最小格子规则不列。"
 
 
 def escape(text: object) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipelines.config import SQL, Home
+from pipelines.config import SEEDS, SQL, Home
 from pipelines.surveillance import matters
 
 READ_WEEKS = 104  # weeks judged at a time, to bound the memory: besides them the window before is read
@@ -107,9 +107,16 @@ def _keep(file: Path, keys: pl.DataFrame, done: pl.DataFrame, merged: pl.DataFra
 
 
 def _title() -> pl.Expr:
-    """The clause; where it is the name of an object only, that and the issue; the issue where there is none."""
-    name_and_issue = pl.concat_str("title", "issue_name", separator=" ", ignore_nulls=True)
-    return pl.when("is_name").then(name_and_issue).otherwise(pl.coalesce("title", "issue_name")).alias("title")
+    """Object and problem; the issue in place of a problem, and of both where there is neither."""
+    issue = pl.col("issue_name").str.replace(r"\(.*\)$", "")
+    name_and_issue = pl.concat_str("title", issue, separator=" ", ignore_nulls=True)
+    return pl.when("is_name").then(name_and_issue).otherwise(pl.coalesce("title", issue)).alias("title")
+
+
+def _problem_words() -> dict[str, list[str]]:
+    """The words by which people name each issue."""
+    seed = pl.read_csv(SEEDS / "issue.csv", infer_schema=False).select("issue_code", "trigger_words")
+    return {code: (words or "").split() for code, words in seed.iter_rows()}
 
 
 def _marts(
@@ -122,7 +129,7 @@ def _marts(
         "e.issue_code, e.title, e.text from event as e inner join shown_matter as s using (event_key)"
     ).pl()
     connection.unregister("shown_matter")
-    found = matters.describe(items, place_names)
+    found = matters.describe(items, place_names, _problem_words())
     [(city_code,)] = connection.execute("select min(place_code) from place where place_level = 'city'").fetchall()
     issues = connection.sql("select issue_code, group_code, issue_name from issue").pl()
     found = found.join(issues, on="issue_code", how="left", maintain_order="left").with_columns(

@@ -488,6 +488,24 @@ def test_personal_data_never_reaches_the_database(sqlite):
         assert number.encode() not in file.read_bytes() and card.encode() not in file.read_bytes()
 
 
+def test_a_name_in_a_note_is_masked_and_the_units_name_stays(sqlite):
+    take("push", note="已派人到张伟家，与李建国沟通；住建局请分管同志过问，安景路12号。")
+    [note] = cases.history("s1")["note"]
+    assert note == "已派人到〔姓名〕家，与〔姓名〕沟通；住建局请分管同志过问，安景路〔楼栋房号〕。"
+
+
+def test_the_state_is_for_its_user_alone(sqlite):
+    take("push")
+    files = list(Path(os.environ["YANPAN_HOME"]).glob("state.sqlite*"))
+    assert {"state.sqlite", "state.sqlite-wal", "state.sqlite-shm"} <= {file.name for file in files}
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files if not file.name.endswith(".lock"))
+    for file in files:
+        file.chmod(0o644)
+    forget()
+    take("sign")
+    assert Path(os.environ["YANPAN_HOME"], "state.sqlite").stat().st_mode & 0o077 == 0
+
+
 def test_deadlines_are_working_days_of_the_calendar(sqlite):
     eve = datetime(2026, 9, 30, 15)  # before the National Day holiday; the Saturday after it is a working day
     assert take("push", at=eve).due_on == date(2026, 10, 8)

@@ -347,7 +347,7 @@ def make_signal(**columns) -> dict:
         "issue_code": "1002", "issue_name": "就医服务", "place_level": "town", "place_name": "和平街道", "county_name": "云溪区",
         "observed": 7, "n_weeks": 1, "sentence": "本周 7 件", "evidence": '{"places":[{"name":"柳岸社区","code":"1","n_events":7}]}',
         "excess": 6.0, "upper_bound": 3.0, "p_value": 0.001, "chance_per_year": 0.2, "caveat": "86% 集中在一天",
-        "kinds": "rise,excess", "title": "云溪区和平街道 就医服务",
+        "kind": "excess", "kinds": "rise,excess", "title": "云溪区和平街道 就医服务",
     } | columns  # fmt: skip
 
 

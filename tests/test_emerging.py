@@ -139,6 +139,27 @@ def test_names_are_told_from_things():
     assert [word for word in things if words.is_name_like(word)] == []
 
 
+def test_no_fragment_stands_for_a_topic():
+    """What begins or ends no word of content is cut off, and what remains without a noun is no word."""
+    for text, word in {
+        "暖气不热已": "暖气不热",
+        "没发": "",
+        "一连": "",
+        "被要求退不": "",
+        "就换热站停电了": "换热站停电",
+    }.items():
+        trimmed = words._trimmed(text)
+        assert (trimmed if words._says_what(trimmed) else "") == word
+
+
+def test_one_event_in_phrases_that_no_item_has_together_is_one_topic():
+    items = corpus()
+    for phrase in ("要求复工复建", "塔吊拆走了两台", "售楼处搬空无人"):
+        items = with_text(items, f"盛世佳苑，{phrase}", n=8)
+    [row] = found(items).to_dicts()
+    assert row["word"] == "盛世佳苑" and row["n_events"] == 24
+
+
 def test_one_letter_sent_again_and_again_is_no_word():
     sent = [row(f"same{k}", "锦绣花园停工，要求退还定金", LAST) for k in range(12)]
     assert found(pl.concat([corpus(), pl.DataFrame(sent)], how="vertical_relaxed")).is_empty()

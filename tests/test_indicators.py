@@ -349,7 +349,17 @@ def test_the_page_lists_the_unit_and_draws_its_control_chart(shown):
 
 def test_the_page_is_calm_where_no_unit_stands_out(shown):
     at = shown(units(outcomes(np.random.default_rng(12))).with_columns(pl.lit("normal").alias("status")))
-    assert not at.exception and not at.dataframe and "都在各自的正常范围内" in words(at)
+    assert not at.exception and not at.dataframe and "本期没有单位越限" in words(at)
+
+
+def test_points_outside_the_band_are_said_beside_the_chart():
+    points = pl.DataFrame(
+        {"n_events": [9.0, 30.0, None, 12.0], "upper_bound": [10.0] * 4, "is_alarm": [False, True, None, False]}
+    )
+    assert block.standing(points) == "本期高出阴影带，但没有越限；此前 3 期有 1 期高出阴影带，其中 1 期越限。"
+    assert block.standing(points[:1]) == "本期在正常范围内。"
+    assert block.standing(points[:2]) == "本期越限；此前 1 期都没有高出阴影带。"
+    assert block.standing(points[:3]).startswith("本期件数太少，不列；此前 2 期有 1 期")
 
 
 def test_the_page_says_when_no_unit_could_be_judged(shown):

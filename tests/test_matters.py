@@ -219,6 +219,27 @@ def test_titles_have_no_figure_and_begin_with_the_object(text, title):
     assert bool(found["is_name"].item()) == (title == "碧水名邸")  # alone it says no problem: the issue is added
 
 
+@pytest.mark.parametrize(
+    ("texts", "words", "title"),
+    [
+        (["打江滨路换热站电话没有人接", "江滨路换热站供热范围内{estate}暖气不热"], ["暖气", "不热"], "江滨路换热站暖气不热"),
+        (["朝晖水厂供水的{estate}一连9天水质发黄", "{estate}放水，问朝晖水厂是不是管网改造"], ["水质发黄"], "朝晖水厂水质发黄"),
+        (["盛世佳苑停工后开发商伟业置业有限公司售楼处搬空", "购买盛世佳苑〔楼栋房号〕，工地停工7周"], ["停工"], "盛世佳苑停工"),
+        (["龙湾机械厂设备被拉走，拖欠工资9200元", "龙湾机械厂停产，拖欠工资三个月"], ["拖欠工资"], "龙湾机械厂拖欠工资"),
+        (["养鸡场距住户只有80米，鸡粪露天堆", "村里养鸡场距住户只有40米，鸡粪露天堆"], ["鸡粪"], "鸡粪露天堆"),
+    ],
+)  # fmt: skip
+def test_titles_join_the_shared_object_and_the_words_of_the_issue(texts, words, title):
+    """Told in two standard phrases beside other matters in which neither object nor estates are rare or common."""
+    estates = [ESTATES[k % len(ESTATES)] for k in range(10)]
+    told = [{"text": f"来电人反映，{texts[k % 2].format(estate=estates[k])}，希望尽快处理。"} for k in range(10)]
+    others = [{"text": f"来电人反映，{estate}{trouble}。"} for estate in ESTATES for trouble in TROUBLES]
+    matter = ["m"] * len(told) + [f"o{k % 40}" for k in range(len(others))]
+    said = items_of(*told, *others).with_columns(pl.Series("matter_id", matter))
+    titles = method.titles(said, [], {"0501": words})
+    assert titles.filter(pl.col("matter_id") == "m")["title"].item() == title
+
+
 def test_fewer_than_five_are_not_shown():
     rows = items_of(*site(4, date(2026, 1, 5))).with_columns(pl.lit("m").alias("matter_id"))
     assert method.describe(rows, []).is_empty()

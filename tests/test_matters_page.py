@@ -1,5 +1,6 @@
 """同一事项与新词 on 预警清单: the list, one matter by its address, new words; and the counts that must not be told."""
 
+import re
 from datetime import date
 
 import polars as pl
@@ -138,3 +139,18 @@ def test_stale_data_say_so(full, monkeypatch):
     monkeypatch.setattr(page, "today", lambda: date(2027, 3, 1))
     at = opened(week=CODE)
     assert not at.exception and "没有新数据入库" in said(at)
+
+
+def test_what_is_listed_and_no_more_is_counted(full, monkeypatch):
+    assert re.search(r"有新增的 \d+ 项。", said(opened(week=CODE)))
+    monkeypatch.setattr(matters, "N_MATTERS", 3)
+    assert "有新增的较多，列前 3 项。" in said(opened(week=CODE))
+
+
+@pytest.mark.parametrize(("n_before", "words"), [(0.04, "此前几乎没有；"), (0.25, "此前平均每周 0.2 件；")])
+def test_next_to_nothing_is_not_a_mean_of_nought(n_before, words):
+    row = {
+        "first_seen_on": date(2026, 1, 5), "window_weeks": 1, "n_events": 9, "n_before": n_before, "place_level": "city",
+        "place_name": "全市", "county_name": None, "issue_name": "供暖", "chance_per_year": 0.5,
+    }  # fmt: skip
+    assert words in matters.spoken(row, WEEK)

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import filters, page, server, wording
-from app.parts import course, week
+from app import disclosure, filters, page, server, wording
+from app.parts import casework, course, listed, week
+from app.parts.warning import safe_signals
 from pipelines import build
 from pipelines.config import home as open_home
 from tests import builders
@@ -404,7 +405,134 @@ def test_rising_issues_are_above_their_bound_largest_excess_first(full):
 
 def test_the_rule_behind_the_levels_is_said(full):
     (rule,) = sql(full, "select value from meta where key = 'level_rule'")[0]
-    assert wording.escape(rule) in said(opened("early_warnings"))
+    at = opened("early_warnings")
+    [block] = at.expander
+    assert block.label == "怎样定级" and wording.escape(rule) in block.get("html")[0].proto.body
+    assert said(at).count(wording.escape(rule)) == 1  # and not once more below the list
+
+
+@pytest.mark.parametrize(
+    ("verdict", "n", "is_listed", "outcome"),
+    [
+        ("alarm", 30, False, "▲ 仍偏高"),
+        ("alarm", 30, True, "▲ 仍偏高"),
+        ("normal", 1, True, "△ 回落，仍在清单"),
+        ("normal", 21, True, "△ 未超上限，仍在清单"),
+        ("normal", 1, False, "▽ 已回落"),
+        ("not_assessed", 30, True, "— 无法判定"),
+    ],
+)
+def test_what_became_of_a_warning_follows_its_figures(full, tmp_path, monkeypatch, verdict, n, is_listed, outcome):
+    """One warning of the week before, of 20 items: its verdict is that of the count shown beside it."""
+    monday = "date '2026-11-09'"
+    changes = [
+        "create temp table one as from signal where kind = 'excess' order by week_start_on desc, signal_id limit 1",
+        "delete from signal",
+        f"insert into signal select * replace ({monday} - 7 as week_start_on, 20 as observed, 15.0 as upper_bound) from one",
+        f"delete from weekly_detection using one where weekly_detection.week_start_on = {monday} "
+        "and weekly_detection.place_code = one.place_code and weekly_detection.issue_code = one.issue_code",
+        "insert into weekly_detection by name select week_start_on, place_level, place_code, issue_code, "
+        f"{n} as observed, 5.0 as expected, 25.0 as upper_bound, '{verdict}' as status from (select {monday} as "
+        "week_start_on, place_level, place_code, issue_code from one)",
+    ]
+    if is_listed:
+        changes.append(f"insert into signal select * replace ({monday} as week_start_on, {n} as observed) from one")
+    monkeypatch.setenv("YANPAN_HOME", str(copied(full, tmp_path, *changes)))
+    at = opened("weekly", week="2026-W46")
+    assert not at.exception
+    assert said(at).count(outcome) == 1
+    if is_listed:
+        assert said(at).count("仍") == outcome.count("仍")
+
+
+def test_an_outcome_is_broken_after_a_comma_alone():
+    assert (
+        week.unbreakable("△ 回落，仍在清单") == '<span class="sure">△ 回落，</span><span class="sure">仍在清单</span>'
+    )
+
+
+@pytest.mark.parametrize(("kind", "n_weeks"), [("excess", "1"), ("matter", "4"), ("cluster", "4"), ("emerging", "4")])
+def test_the_items_of_a_warning_are_those_of_the_weeks_it_counts(full, tmp_path, monkeypatch, kind, n_weeks):
+    """Also where none of them came in the last week: it is on the curve, as 0."""
+    changes = (
+        "create temp table one as from signal where kind = 'excess' and place_level <> 'city' "
+        "and week_start_on < date '2026-11-09' order by week_start_on desc, signal_id limit 1",
+        "delete from signal",
+        f"insert into signal select * replace ('{kind}' as kind, '{kind}' as kinds, week_start_on + 7 as week_start_on) from one",
+        "delete from event using one where event.registered_at >= one.week_start_on + 7 and event.issue_code = one.issue_code",
+        "delete from weekly_counts using one where weekly_counts.week_start_on > one.week_start_on "
+        "and weekly_counts.issue_code = one.issue_code",
+    )
+    home = copied(full, tmp_path, *changes)
+    monkeypatch.setenv("YANPAN_HOME", str(home))
+    with duckdb.connect(home / "marts" / (home / "marts" / "CURRENT").read_text(), read_only=True) as connection:
+        signal_id, monday = connection.execute("select signal_id, week_start_on from signal").fetchall()[0]
+    page_links = links(opened("warning", id=signal_id))
+    for label in ("看这些事项", "地图"):
+        [asked] = [link.query_string for link in page_links if link.label == label]
+        assert f"weeks={n_weeks}" in asked
+    [asked] = [link.query_string for link in page_links if link.label == "看这些事项"]
+    at = opened_at("issues", **dict(part.split("=") for part in asked.split("&")))
+    assert not at.exception
+    items = re.search(r"具体事项([\d,]+) 件", said(at))[1]
+    assert (int(items) > 0) == (n_weeks == "4")
+    assert monday.isoformat() in at.get("plotly_chart")[0].proto.spec
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"observed": 7, "upper_bound": 3.0, "n_weeks": 2}, "本周超出往年和近期水平，本周是第 2 周"),
+        ({"observed": 7, "upper_bound": 8.0, "n_weeks": 2}, "仍列入预警，本周是第 2 周"),
+        ({"observed": 7, "upper_bound": None, "n_weeks": 1}, "：列入预警，本周首次出现"),
+        ({"observed": 7, "upper_bound": 3.0, "n_weeks": 1, "kind": "matter"}, "近几周超出平常水平，本周首次出现"),
+    ],
+)
+def test_above_the_limit_is_said_only_of_what_is(changes, words):
+    signal = {"issue_code": "1002", "title": "云溪区 就医服务", "kind": "rise", "sentence": "7 件"} | changes
+    assert words in wording.spoken(signal) and ("超出" in wording.spoken(signal)) == ("超出" in words)
+
+
+def test_the_list_to_take_away(full):
+    """Two units with names of their own, no more digits than are sure, nothing empty."""
+    with duckdb.connect(full.marts / full.current.read_text().strip(), read_only=True) as connection:
+        signals = connection.sql("from signal where unit_name is null").pl()
+    shown = listed.to_take_away(safe_signals(casework.with_status(signals, None)))
+    assert "unit_name" not in shown.columns and "responsible_unit" in shown.columns
+    assert not [name for name in shown.columns if shown[name].is_null().all()]
+    for name in ("expected", "upper_bound", "excess"):
+        assert shown[name].drop_nulls().to_list() == [round(value, 1) for value in shown[name].drop_nulls()]
+    for name in ("p_value", "chance_per_year"):
+        assert all(float(f"{value:.3g}") == pytest.approx(value, rel=1e-12) for value in shown[name].drop_nulls())
+    assert shown["chance_per_year"].min() == pytest.approx(signals["chance_per_year"].min(), rel=0.01)
+    labels = [listed.LABELS_TAKEN_AWAY[name] for name in ("unit_name", "to_unit")]
+    assert labels == ["预警所指单位", "现承办单位"]
+
+
+def test_a_hidden_column_is_not_an_empty_one():
+    hidden = pl.DataFrame(
+        {"observed": [None], "observed" + disclosure.MARK: ["<10"], "caveat": [""], "title": ["供暖"]}
+    )
+    figures = {
+        name: [8.429967591208724] for name in ("expected", "upper_bound", "excess", "p_value", "chance_per_year")
+    }
+    words = dict.fromkeys(("evidence", "blind_spots", "covered_by", "case_status", "kind", "finding", "reason"), "")
+    shown = listed.to_take_away(hidden.with_columns(pl.Series(n, v) for n, v in figures.items()).with_columns(
+        pl.lit(said).alias(name) for name, said in words.items()
+    ))  # fmt: skip
+    assert "observed" in shown.columns and "caveat" not in shown.columns
+    assert shown.row(0, named=True)["excess"] == 8.4 and shown.row(0, named=True)["p_value"] == pytest.approx(8.43)
+
+
+def test_a_warning_without_an_id_is_said(full):
+    at = opened_at("warning")
+    assert not at.exception and "没有写明是哪一条预警" in said(at) and "没有编号为" not in said(at)
+
+
+def test_no_backtest_yet_names_the_command_alone(full):
+    at = opened_at("early_warnings", part="回测")
+    assert not at.exception and "还没有做过回测" in said(at)
+    assert [block.value for block in at.code] == ["yanpan backtest"]
 
 
 def test_filters_go_along_by_the_menu(full):

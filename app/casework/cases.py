@@ -107,7 +107,7 @@ def act(
         "role": role,
         "actor_unit": _unit(unit) if role == "unit" else None,
         "to_unit": _unit(to_unit),
-        "note": _redacted(note),
+        "note": _redacted(note, (*(signal.get(name) for name in _NAMES), unit, to_unit)),
         "reason": reason if action == "dismiss" else None,
         "finding": finding if action == "close" else None,
         "request_id": request_id,
@@ -216,11 +216,15 @@ def _unit(name: str | None) -> str | None:
     return name or None
 
 
-def _redacted(note: str) -> str:
+_NAMES = ("place_name", "county_name", "unit_name", "responsible_unit")
+
+
+def _redacted(note: str, known: Iterable[str | None]) -> str:
+    """The note without personal data; the names of the warning's own place and units stay."""
     note = note.strip()
     if len(note) > MAX_NOTE:
         raise Refused(f"说明最多 {MAX_NOTE} 字，现在是 {len(note)} 字。请精简后重新提交。")
-    return redact.redact(pl.Series([note]))[0][0] if note else ""
+    return redact.redact_note(note, known=filter(None, known)) if note else ""
 
 
 def _snapshot(signal: Mapping[str, Any]) -> dict[str, Any]:

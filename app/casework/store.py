@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,7 @@ def _engine(address: str) -> sa.Engine:
                 path = Path(url.database or "").resolve()
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with FileLock(f"{path}.lock", timeout=WAIT_SECONDS):  # setting WAL does not wait for others
+                    _keep_private(path)
                     _migrate(made)
             else:
                 _migrate(made)
@@ -169,6 +170,14 @@ def _engine(address: str) -> sa.Engine:
         made.dispose()
         raise
     return made
+
+
+def _keep_private(path: Path) -> None:
+    """For this user alone, before anything is in it: SQLite gives its -wal and -shm the mode of the file."""
+    path.touch(mode=0o600)
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(FileNotFoundError, PermissionError):  # a file of somebody else stays as its owner wants it
+            file.chmod(0o600)
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:

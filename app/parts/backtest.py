@@ -50,9 +50,9 @@ def results(edition: page.Edition) -> None:
     figures = latest()
     if figures is None:
         page.quiet(
-            "还没有做过回测，或做它的是旧程序。回测要算几分钟，请管理员在服务器上运行下面的命令；也可以设成每周一凌晨自动运行。"
+            "还没有做过回测，或做它的是旧程序。回测要算几分钟，请管理员在服务器上运行下面的命令，或设成每周自动运行一次。"
         )
-        st.code("yanpan backtest\n\n# crontab：每周一 3:00\n0 3 * * 1  yanpan backtest --home 数据目录", language=None)
+        st.code("yanpan backtest", language=None)
         return
     notes = edition.notes(standing(figures))
     st.html(f'<div class="warning large"><p>{wording.escape(summary(figures))}</p></div>')

@@ -101,7 +101,7 @@ LABELS_LISTED = {
 
 
 def status_words(row: Mapping[str, Any]) -> str:
-    """待签收 · 已超期 3 天; empty where nothing is known."""
+    """待签收 · 已超期 3 个工作日; empty where nothing is known."""
     if row["case_status"] is None:
         return ""
     due = due_words(row["due_on"]) if row["case_status"] in (*workflow.OPEN, "new") else ""
@@ -114,18 +114,21 @@ def found_words(row: Mapping[str, Any]) -> str:
 
 
 def due_words(due_on: date | None) -> str:
-    """限 11月25日，还有 2 天"""
+    """限 11月25日，还有 2 个工作日"""
     if due_on is None:
         return ""
     return f"限 {wording.day(due_on)}，{days_left(due_on)}"
 
 
 def days_left(due_on: date | None) -> str:
-    """还有 2 天; 已超期 3 天; empty without a deadline."""
+    """还有 2 个工作日; 已超期 3 个工作日; 已超期, before the first working day after it; empty without a deadline."""
     if due_on is None:
         return ""
-    days = (due_on - page.today()).days
-    return f"已超期 {-days} 天" if days < 0 else "今天到期" if days == 0 else f"还有 {days} 天"
+    today = page.today()
+    n_days = abs(workflow.workdays_between(today, due_on))
+    if due_on < today:
+        return f"已超期 {n_days} 个工作日" if n_days else "已超期"
+    return "今天到期" if due_on == today else f"还有 {n_days} 个工作日"
 
 
 def tag(row: Mapping[str, Any], *, short: bool = False) -> str:
@@ -138,15 +141,15 @@ def tag(row: Mapping[str, Any], *, short: bool = False) -> str:
 
 
 def summary(known: pl.DataFrame) -> str:
-    """还在办 7 条：待签收 2，处置中 3，待销号 2；其中超期 1 条。"""
+    """目前还在办 7 条：待签收 2，处置中 3，待销号 2；其中超期 1 条。"""
     n = dict(known.group_by("status").len().iter_rows())
     is_open = pl.col("status").is_in(workflow.OPEN)
     n_open = len(known.filter(is_open))
     if not n_open:
-        return "没有还在办的预警。"
+        return "目前没有还在办的预警。"
     parts = "，".join(f"{workflow.STATUSES[status]} {n[status]}" for status in workflow.OPEN if n.get(status))
     n_late = len(known.filter(is_open, pl.col("is_overdue")))
-    return f"还在办 {n_open} 条：{parts}；{f'其中超期 {n_late} 条' if n_late else '没有超期的'}。"
+    return f"目前还在办 {n_open} 条：{parts}；{f'其中超期 {n_late} 条' if n_late else '没有超期的'}。"
 
 
 def measured() -> str:
@@ -300,6 +303,7 @@ def form(signal: Mapping[str, Any], action: str, actor: Actor, case: Mapping[str
         if action != "sign":
             label = f"{NOTES.get(action, '说明')}（{'必填' if step.needs_note else '可不填'}）"
             st.text_area(label, key=f"note_{key}", max_chars=cases.MAX_NOTE, height=90)
+            st.html('<p class="note">请勿填写姓名、电话、住址；写入前还会自动脱敏</p>')
         st.form_submit_button(
             f"确认{WORDS[action]}",
             type="primary",
@@ -307,7 +311,7 @@ def form(signal: Mapping[str, Any], action: str, actor: Actor, case: Mapping[str
             on_click=take,
             args=(dict(signal), action, actor, case["seq"], request, key),
         )
-    st.html('<p class="note">只写事，不写人名、电话、住址；写入前会自动脱敏。办理记录只增不改。</p>')
+    st.html('<p class="note">办理记录只增不改。</p>')
 
 
 def choice(label: str, options: Mapping[str, str], *, key: str) -> None:

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import polars as pl
+import streamlit as st
 
 from app import disclosure, fields, filters, marts, page, wording
 from app.charts.series import trend
@@ -26,7 +27,7 @@ def unit_warnings(week: date, edition: page.Edition) -> None:
         return
     warnings = marts.query("unit_warnings", week=week)
     if warnings.is_empty():
-        page.quiet(f"{scope(judged)}，都在各自的正常范围内。下面是离上限最近的单位。")
+        page.quiet(f"{scope(judged)}，本期没有单位越限。下面是离上限最近的单位。")
     else:
         listing(warnings, week, edition, scope(judged))
     nearest = marts.query("unit_nearest", week=week, n_rows=N_NEAREST)
@@ -37,9 +38,9 @@ def unit_warnings(week: date, edition: page.Edition) -> None:
 
 def scope(judged: dict[str, int]) -> str:
     """How many units were judged on what, and what could not be: 判定了 58 个单位的到期未办结；退回没有数据或件数太少."""
-    said = "、".join(f" {n} 个单位的{KINDS[kind]}" for kind in KINDS if (n := judged.get(kind)))
+    said = "、".join(f"{n} 个单位的{KINDS[kind]}" for kind in KINDS if (n := judged.get(kind)))
     lacking = "、".join(label for kind, label in KINDS.items() if not judged.get(kind))
-    return f"判定了{said}" + (f"（{lacking}没有数据或件数太少，未判定）" if lacking else "")
+    return f"判定了 {said}" + (f"（{lacking}没有数据或件数太少，未判定）" if lacking else "")
 
 
 def safe_warnings(warnings: pl.DataFrame) -> pl.DataFrame:
@@ -96,10 +97,27 @@ def course(rows: pl.DataFrame, week: date) -> pl.DataFrame:
     )
 
 
+def standing(series: pl.DataFrame) -> str:
+    """Where the last point and those before it lie, in words; points with hidden counts aside."""
+    *before, now = series.select(
+        "n_events", "is_alarm", (pl.col("n_events") > pl.col("upper_bound")).alias("is_above")
+    ).iter_rows(named=True)
+    n_above, n_alarms = (sum(bool(row[name]) for row in before) for name in ("is_above", "is_alarm"))
+    at = "越限" if now["is_alarm"] else "高出阴影带，但没有越限" if now["is_above"] else "在正常范围内"
+    said = f"本期{at}" if now["n_events"] is not None else "本期件数太少，不列"
+    also = f"，其中 {n_alarms} 期越限" if n_alarms else "，没有越限" if n_above else ""
+    if not before:
+        return f"{said}。"
+    return f"{said}；此前 {len(before)} 期" + (
+        f"有 {n_above} 期高出阴影带{also}。" if n_above else "都没有高出阴影带。"
+    )
+
+
 def control_chart(unit: str, kind: str, week: date, edition: page.Edition) -> None:
     """One unit's share, week by week, with its own expectation and upper limit."""
     series = course(marts.query("unit_course", unit=unit, kind=kind, week=week), week)
     title = f"{unit} {KINDS[kind]}占{BASIS[kind]}的比例"
+    st.html(f'<p class="said">{wording.escape(standing(series))}</p>')
     drawn = disclosure.without_marks(series).drop("observed", "base").with_columns(pl.col("is_alarm").fill_null(False))
     page.chart(
         page.drawn(trend, drawn, title=title, unit="%"),

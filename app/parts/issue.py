@@ -137,7 +137,7 @@ def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, na
     since = span.to_on - timedelta(weeks=max(span.n_weeks, 52) - 1)
     weeks = marts.query("chosen_weeks", **scope, since_on=since)
     page.require(weeks)
-    weeks = filters.with_silent_weeks(weeks, scope["source"])
+    weeks = filters.with_silent_weeks(weeks, scope["source"], through=span.to_on)
     if not scope["source"] and not scope["community"]:
         place = scope["town"] or scope["county"] or city_code
         weeks = judged.with_band(weeks, place, issue["issue_code"], span.to_on)

@@ -35,10 +35,10 @@ def with_band(weeks: pl.DataFrame, place_code: str, issue_code: str, through: da
 
 def weekly(place_code: str, issue_code: str, through: date) -> pl.DataFrame:
     """One judged series without gaps: period_start_on, n_events, expected, upper_bound, is_alarm."""
-    return without_gaps(marts.query("detection_series", place=place_code, issue=issue_code, week=through))
+    return without_gaps(marts.query("detection_series", place=place_code, issue=issue_code, week=through), through)
 
 
-def without_gaps(judged: pl.DataFrame) -> pl.DataFrame:
+def without_gaps(judged: pl.DataFrame, through: date | None = None) -> pl.DataFrame:
     """Verdicts (week_start_on, observed, …), the silent weeks left out, as the series that `weekly` answers with."""
     weeks = judged.select(
         pl.col("week_start_on").alias("period_start_on"),
@@ -47,4 +47,4 @@ def without_gaps(judged: pl.DataFrame) -> pl.DataFrame:
         "upper_bound",
         (pl.col("status") == "alarm").alias("is_alarm"),
     )
-    return filters.with_silent_weeks(weeks).with_columns(pl.col("is_alarm").fill_null(False))
+    return filters.with_silent_weeks(weeks, through=through).with_columns(pl.col("is_alarm").fill_null(False))

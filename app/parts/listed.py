@@ -26,6 +26,26 @@ HELPS = {
 }
 
 
+LABELS_TAKEN_AWAY = casework.LABELS_LISTED | {"unit_name": "预警所指单位", "to_unit": "现承办单位"}
+WIDTHS = {
+    "rank": 66,
+    "signal_level": 50,
+    "title": 220,
+    "kind": 78,
+    "observed": 48,
+    "n_weeks": 48,
+    "standing": 86,
+    "due": 122,
+}
+SHORT_RULE = "等级按纯属偶然的机会定，越少见越高；要紧次序看多出的件数、持续多久、旁证和事项轻重。"
+
+
+def rule(edition: page.Edition) -> None:
+    """How levels and order are set, to unfold."""
+    with st.expander("怎样定级"):
+        st.html(f'<p class="note">{wording.escape(edition.level_rule)}</p>')
+
+
 def level() -> str:
     """One of the levels, or all of them (empty)."""
     words = {code: f"{style.shape}{wording.NBSP}{style.word}" for code, style in LEVELS.items()}
@@ -92,6 +112,8 @@ def listing(signals: pl.DataFrame, week: date, edition: page.Edition, known: pl.
         pl.coalesce("to_unit", "responsible_unit").alias("unit"),
     )
     labels = {
+        "rank": "要紧次序",
+        "signal_level": "等级",
         "title": "预警",
         "kind": "种类",
         "observed": "件数",
@@ -100,14 +122,29 @@ def listing(signals: pl.DataFrame, week: date, edition: page.Edition, known: pl.
         "due": "限期",
         "unit": "承办或建议单位",
     }
-    page.grid(shown, key="signals", labels=labels, helps=HELPS, on_select=choose_row)
+    widths = dict(WIDTHS)
+    if not any(shown["due"]):  # nothing is handled: its place for the titles
+        shown = shown.drop("due")
+        widths["title"] += widths.pop("due")
+    page.grid(shown, key="signals", labels=labels, helps=HELPS, widths=widths, on_select=choose_row)
     page.foot(
-        casework.in_words(safe.drop("evidence", "blind_spots")),
+        to_take_away(safe),
         name=f"预警清单 {wording.week_name(week)}",
-        notes=edition.notes(edition.level_rule, casework.measured() if known is not None else "", disclosure.note()),
+        notes=edition.notes(SHORT_RULE, casework.measured() if known is not None else "", disclosure.note()),
         key="signals_foot",
-        labels=casework.LABELS_LISTED,
+        labels=LABELS_TAKEN_AWAY | {"rank": "要紧次序"},
+        exported=[edition.level_rule],
     )
+    rule(edition)
+
+
+def to_take_away(safe: pl.DataFrame) -> pl.DataFrame:
+    """The list as a workbook: no longer figures than they are sure, no column that is empty in every row."""
+    said = casework.in_words(safe.drop("evidence", "blind_spots")).with_columns(
+        pl.col("expected", "upper_bound", "excess").round(1), pl.col("p_value", "chance_per_year").round_sig_figs(3)
+    )
+    is_empty = (name for name in said.columns if said[name].cast(pl.String).fill_null("").eq("").all())
+    return said.drop(set(is_empty) - set(disclosure.marked(said)))
 
 
 def marks(signals: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
@@ -141,9 +178,11 @@ def where(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
         page.drawn(warnings_map, counties, geometry, shown),
         signals.select("rank", "signal_level", "title", "place_code", "county_name", "place_name"),
         name=f"预警在哪里 {wording.week_name(week)}",
-        notes=edition.notes("数字是清单里的排序。", f"另有 {rest} 条是全市的或没有位置，不在图上。" if rest else ""),
+        notes=edition.notes(
+            "数字是清单里的要紧次序。", f"另有 {rest} 条是全市的或没有位置，不在图上。" if rest else ""
+        ),
         key="where",
-        labels=casework.LABELS_LISTED,
+        labels=casework.LABELS_LISTED | {"rank": "要紧次序"},
     )
 
 

@@ -91,10 +91,10 @@ def matters(scope: Mapping[str, str | date | None], edition: page.Edition) -> No
     assert isinstance(week, date)
     rows = marts.query("matters", **scope, n_rows=N_MATTERS)
     safe = safe_matters(rows)
-    more = f"，列前 {N_MATTERS} 项" if len(rows) == N_MATTERS else ""
+    count = f"较多，列前 {len(safe)} 项" if len(rows) == N_MATTERS else f" {len(safe)} 项"
     page.section(
         "同一事项",
-        f"{wording.week_name(week)}有新增的 {len(safe)} 项{more}。点一行看它的来龙去脉。" if len(safe) else "",
+        f"{wording.week_name(week)}有新增的{count}。点一行看它的来龙去脉。" if len(safe) else "",
     )
     if safe.is_empty():
         page.quiet("这一周没有累计满 5 件、又有新增的同一事项。没有文字内容的来源归不了同一事项。")
@@ -210,7 +210,7 @@ def links(matter: Mapping[str, Any], week: date) -> None:
     """To the warning the matter is behind, and to the issue it belongs to."""
     level, code = matter["place_level"], matter["place_code"]
     at = {} if level == "city" else {"county": matter["county_code"]} | ({level: code} if level != "county" else {})
-    query = {"week": wording.week_code(week), "weeks": "1", "issue": matter["issue_code"], **at}
+    query = {"week": wording.week_code(week), "weeks": "4", "issue": matter["issue_code"], **at}
     signal = marts.query("matter_signals", matter=matter["matter_id"], week=week)
     with st.container(horizontal=True):
         for row in signal.iter_rows(named=True):
@@ -258,7 +258,8 @@ def spoken(row: Mapping[str, Any], week: date) -> str:
     """近 1 周 130 件提到，此前平均每周 0.2 件；主要是 云溪区和平街道 供暖；最早见于 2026年11月2日。纯属偶然：百年不足一次。"""
     is_new = row["first_seen_on"] > week - timedelta(weeks=row["window_weeks"])
     span = "本周" if row["window_weeks"] == 1 else f"近 {row['window_weeks']} 周"
-    before = "近一年里此前没有" if is_new else f"此前平均每周 {row['n_before']:.1f} 件"
+    mean = f"{row['n_before']:.1f}"
+    before = "近一年里此前没有" if is_new else f"此前平均每周 {mean} 件" if mean != "0.0" else "此前几乎没有"
     first = f"；最早见于 {wording.full_day(row['first_seen_on'])}" if is_new else ""
     about = f"{wording.place(row)} {row['issue_name']}"
     return f"{span} {row['n_events']:,} 件提到，{before}{first}；主要是 {about}。纯属偶然：{wording.chance(row['chance_per_year'])}。"

@@ -70,7 +70,11 @@ def links(signal: Mapping[str, Any], *wanted: str, upright: bool = False) -> Non
         targets["unit"] = ("views/early_warnings.py", "单位办理", unit)
     else:
         is_group = signal["issue_code"] == signal["group_code"]
-        here = {**week, "weeks": "1", "group" if is_group else "issue": signal["issue_code"]}
+        here = {
+            **week,
+            "weeks": "4" if signal["kind"] in wording.FOUR_WEEKS else "1",
+            "group" if is_group else "issue": signal["issue_code"],
+        }
         targets["map"] = ("views/hotspots.py", "地图", {**here, **_place(signal)})
         targets["items"] = ("views/issues.py", "看这些事项", {**here, **_within(signal)})
     if signal["matter_id"]:

@@ -11,6 +11,7 @@ import streamlit as st
 from app import disclosure, filters, marts, page, wording
 from app.charts.maps import locator_map
 from app.parts import area, casework, judged
+from app.parts.listed import LABELS_TAKEN_AWAY
 from app.parts.warning import links, safe_evidence
 
 FIGURES = {
@@ -185,6 +186,28 @@ def rising(edition: page.Edition, week: date) -> None:
     )
 
 
+OUTCOMES = {
+    "alarm": "▲ 仍偏高",
+    "fallen": "△ 回落，仍在清单",
+    "listed": "△ 未超上限，仍在清单",
+    "normal": "▽ 已回落",
+    "not_assessed": "— 无法判定",
+}
+"""What became of a warning; fallen: listed, with fewer items than the week before."""
+
+
+def outcomes(signals: pl.DataFrame) -> pl.DataFrame:
+    """Adds outcome (of OUTCOMES, in words) to last week's warnings with this week's figures; before these are hidden."""
+    has_fallen = (pl.col("status") == "listed") & (pl.col("observed") < pl.col("observed_before"))
+    known = pl.when(has_fallen).then(pl.lit("fallen")).otherwise("status")
+    return signals.with_columns(known.replace_strict(OUTCOMES, return_dtype=pl.String).alias("outcome"))
+
+
+def unbreakable(outcome: str) -> str:
+    """As HTML: broken after a comma alone."""
+    return "".join(f'<span class="sure">{part}</span>' for part in outcome.replace("，", "，\n").splitlines())
+
+
 def safe_followup(signals: pl.DataFrame) -> pl.DataFrame:
     """Counts of one place, issue and week: small ones are hidden, and the bound that would narrow them."""
     return disclosure.suppress(
@@ -208,8 +231,7 @@ def followup(edition: page.Edition, week: date, known: pl.DataFrame | None) -> N
         return
     if not judged.was_judged(week):
         signals = signals.with_columns(pl.lit("not_assessed").alias("status"))
-    signals = safe_followup(casework.with_status(signals, known))
-    words = {"alarm": "▲ 仍偏高", "normal": "▽ 已回落", "not_assessed": "— 无法判定"}
+    signals = safe_followup(casework.with_status(outcomes(signals), known))
     shown = signals.with_columns(
         pl.col("signal_level")
         .map_elements(lambda level: wording.level_tag(level, edition.level_rule), return_dtype=pl.String)
@@ -217,7 +239,7 @@ def followup(edition: page.Edition, week: date, known: pl.DataFrame | None) -> N
         pl.Series(
             "standing", [casework.tag(row, short=True) for row in signals.iter_rows(named=True)], dtype=pl.String
         ),
-        pl.col("status").replace_strict(words).alias("outcome"),
+        pl.col("outcome").map_elements(unbreakable, return_dtype=pl.String),
     )
     page.table(
         shown.head(8),
@@ -227,19 +249,19 @@ def followup(edition: page.Edition, week: date, known: pl.DataFrame | None) -> N
             page.Column("observed_before", "number", "上周"),
             page.Column("observed", "bar", "本周"),
             page.Column("upper_bound", "number", "上限"),
-            page.Column("outcome", label="件数"),
+            page.Column("outcome", "html", "件数"),
             page.Column("standing", "html", "办理"),
         ],
     )
     page.foot(
-        casework.in_words(signals.with_columns(pl.col("status").replace(wording.VERDICTS))),
+        casework.in_words(signals.drop("status")),
         name=f"上周预警跟踪 {wording.week_name(week)}",
         notes=edition.notes("单位：件。", disclosure.note()),
         key="followup",
         labels={
             "observed_before": "上周件数",
             "upper_before": "上周上限",
-            "status": "本周判定",
-            **casework.LABELS_LISTED,
+            "outcome": "本周判定",
+            **LABELS_TAKEN_AWAY,
         },
     )

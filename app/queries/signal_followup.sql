@@ -1,6 +1,7 @@
 -- What became of the warnings of the week before $week? One row a warning, with this week's figures beside it.
--- Of one that counted the items of a place, an issue and a week: the same count. Of one about a unit: the cases of its last
--- 4 weeks. Of a cluster, a matter, new words: what it says now where it is listed again, else null.
+-- Of one that counted the items of a place, an issue and a week: the same count, and its verdict; listed: within its limit,
+-- and still on this week's list. Of one about a unit: the cases of its last 4 weeks. Of a cluster, a matter, new words:
+-- what it says now where it is listed again, else null.
 with listed as (
     select *, unit_name is null and (kinds like '%excess%' or kinds like '%rise%') as is_counted
     from signal
@@ -29,7 +30,8 @@ select
     case when s.is_counted then d.expected else coalesce(now.expected, e.expected) end as expected,
     case when s.is_counted then d.upper_bound else coalesce(now.upper_bound, e.upper_bound) end as upper_bound,
     case
-        when now.signal_id is not null then 'alarm'
+        when s.is_counted and coalesce(d.status, 'normal') <> 'normal' then d.status
+        when now.signal_id is not null then case when s.is_counted then 'listed' else 'alarm' end
         when s.unit_name is not null then coalesce(e.status, 'not_assessed')
         else coalesce(d.status, 'normal')
     end as status

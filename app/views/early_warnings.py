@@ -34,11 +34,11 @@ def warnings() -> None:
     signals = listed.chosen_by_filters(signals)
     if signals.is_empty():
         page.quiet("这个筛选下没有预警。没有超出往年和近期水平的事项，也是一种结果。")
-        st.html(f'<p class="note">{wording.escape(edition.level_rule)}</p>')
+        listed.rule(edition)
         return
     asked = signals.filter(pl.col("signal_id") == st.query_params.get("chosen", ""))
     chosen = (asked if len(asked) else signals).row(0, named=True)
-    left, right = st.columns([10, 4], gap="large")
+    left, right = st.columns([11, 4], gap="large")
     with left:
         listed.listing(signals, week, edition, known)
         listed.preview(chosen, edition)

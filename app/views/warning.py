@@ -9,6 +9,9 @@ from app.parts.aftermath import effect, similar_past
 edition = page.start("一条预警", "这件事凭什么报、该谁办、办到哪一步？", lead=wording.LEVEL_NOTE)
 st.page_link("views/early_warnings.py", label="回到预警清单", icon=":material/chevron_left:")
 asked = st.query_params.get("id", "")
+if not asked:
+    page.quiet("网址里没有写明是哪一条预警，请到预警清单里点开一条。")
+    st.stop()
 known = casework.current()
 story = marts.query("signal_story", signal=asked)
 if story.is_empty():

@@ -59,11 +59,16 @@ SCHEMA = {
 
 _END = 0  # of a run of Chinese characters
 _BASE = 0x3400  # the first of them; 15 bits hold every one
-_NUMBER = "[0-9０-９][0-9０-９.]*[天日月年时分秒个户名次件元万米度平层楼号多余]*"
+_NUMBER = "[0-9０-９][0-9０-９.]*[天日月年时分秒个户名次件元万米度平层楼号多余节]*"
 _MONTH = r"[一二三四五六七八九十]{1,3}(?:个?月|日|号|年)|[上中下]旬|(?:周|星期|礼拜)[一二三四五六日天末]"
-_EDGE = "的了我们你您他她它这那也都就很但而且或在把被与及将给让"  # begin and end no word of content
-_ADVERB = (
-    "^(?:已经|因为|所以|但是|如果|没有|可以|现在|目前|一直)|(?:已经|因为|所以|但是|如果|没有|可以|现在|目前|一直)$"
+_EDGE = "的了我们你您他她它这那也都就很但而且或在把被与及将给让已是一没不又还才再刚仍着过得之其该此于以并则却呢吗吧啊"
+_FUNCTION = "已经|因为|所以|但是|如果|没有|可以|现在|目前|一直|一连|连续|已有|仍在|正在|还是|不是|就是|有的|购买|公司说|打电话后?"
+_ADVERB = f"^(?:{_FUNCTION})+|(?:{_FUNCTION}|是.)+$"
+_WISH = "^(?:要求|希望|请求|建议|逾期|多次)"  # begins no name of a topic
+# What is done, said or felt, and the words of the form: alone they do not tell what it is about.
+_NO_NOUN = (
+    r"^(?:要求|希望|请求|反映|投诉|答复|回复|处理|解决|协调|通知|告知|突然|退不|不退|没发|发现|出现|范围|情况|问题|时候|已经"
+    r"|没有|说法|准信|[放关停拆退交说问找发来去看做打收给买卖涨降修换开住][水门工了]?|[上下里外内前后]|[塔吊]已拆|吵得)*$"
 )
 
 
@@ -315,8 +320,23 @@ def _grown(seeds: set[str], texts: pl.Series) -> set[str]:
                 continue  # it would grow to the same
             string, n = _grow(np.sort(at[first:last]), length, codes, doc)
             strings[string] = n
-    trimmed = {re.sub(_ADVERB, "", string).strip(_EDGE) for string in strings}
-    return {string for string in trimmed if len(string) > 1}
+    trimmed = {_trimmed(string) for string in strings}
+    return {string for string in trimmed if _says_what(string)}
+
+
+def _says_what(string: str) -> bool:
+    return len(string) > 1 and not re.match(_NO_NOUN, string)
+
+
+def _trimmed(string: str) -> str:
+    """Without what begins or ends no word of content.
+
+    >>> [_trimmed(string) for string in ["暖气不热已", "暖气片是凉", "一连", "购买盛世佳苑", "没发"]]
+    ['暖气不热', '暖气片', '', '盛世佳苑', '发']
+    """
+    while (shorter := re.sub(_ADVERB, "", string).strip(_EDGE)) != string:
+        string = shorter
+    return string
 
 
 def _grow(at: Ints, length: int, codes: npt.NDArray[np.uint64], doc: Ints) -> tuple[str, int]:
@@ -371,14 +391,27 @@ def _topics(
             is_akin = all(about[name] == topic[name] for name in ("issue_code", "place_code"))
             if shared >= TOPIC_SHARE or (is_akin and any(_overlap(row["word"], word) for word in topic["all"])):
                 topic["all"].append(row["word"])
+                if is_akin:
+                    topic["items"] |= items  # one event told in phrases that no item has together
+                if _is_weak(topic["word"]) and not _is_weak(row["word"]) and row["n_events"] >= topic["n_events"]:
+                    topic |= row | about | {"first_seen_on": _first_seen(row, carried, corpus)}
                 break
         else:
-            carriers = carried.filter(pl.col("number") == row["number"])["doc"]
-            first = corpus["registered_on"].gather(carriers).min()
+            first = _first_seen(row, carried, corpus)
             topics.append(row | about | {"first_seen_on": first, "items": items, "all": [row["word"]]})
     for topic in topics:
         del topic["items"], topic["number"]
     return topics
+
+
+def _first_seen(row: dict, carried: pl.DataFrame, corpus: pl.DataFrame) -> date:
+    carriers = carried.filter(pl.col("number") == row["number"])["doc"]
+    return corpus["registered_on"].gather(carriers).min()  # type: ignore[return-value]
+
+
+def _is_weak(word: str) -> bool:
+    """A wish, or a sentence that was cut: it says less of the topic than another word of the same items."""
+    return bool(re.match(_WISH, word)) or len(word) >= MAX_LENGTH - 1
 
 
 def _overlap(one: str, other: str, length: int = 3) -> bool:
@@ -421,7 +454,7 @@ def _as_stories(rows: list[dict]) -> list[dict]:
     for story in stories.values():
         others: list[str] = []
         for word in story.pop("all"):
-            if not any(word in seen or seen in word for seen in (story["word"], *others)):
+            if not any(word in seen or seen in word or _overlap(word, seen) for seen in (story["word"], *others)):
                 others.append(word)
         story["words"] = "、".join(others[:N_OTHERS])
     return list(stories.values())

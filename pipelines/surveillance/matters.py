@@ -26,6 +26,9 @@ How rare a matter is: see `rarity`. How it is called: see `titles`.
 import hashlib
 import itertools
 import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -53,10 +56,18 @@ HISTORY_WEEKS, MIN_HISTORY_WEEKS = 104, 26  # of other matters' sizes; with less
 MIN_SIZE, ORDINARY = 3, 0.95  # the tail is fitted to sizes from 3 up to this quantile: beyond it real events count too
 ALARM_PER_YEAR, RAREST_PER_YEAR = 2.6, 0.001  # half of what an office puts up with by default; no fit knows more
 PLACE_SHARE = 0.8  # a matter is where so many of its items are
-TITLE_ITEMS = 8  # a title is a clause of a matter's first items
-SHORTEST, SHORTEST_NAME, LONGEST = 6, 3, 24  # characters of a title
+TITLE_ITEMS = 40  # a matter is called after its first items
+SHORTEST, SHORTEST_NAME, LONGEST, LONGEST_NAME = 4, 3, 24, 12  # characters of a title
 OWN_WORD = 0.5  # of an item for what it says: a title is what others say too
-TITLE_WORTH = {"title": 2.0, "text": 1.0, "object": 1.5, "problem": 1.0, "name": 0.7}  # where it stands, what it says
+OBJECT_SHARE, SAME_NAME = 0.35, 0.4  # of the items name it; a name begins where fewer agree
+RARE = 3.0  # nats from where a word is no commonplace: what is rarer says no more
+PROBLEM_WORTH = {
+    "joined": 1.5,  # to the object
+    "word": 2.0,  # of the issue
+    "bare": 0.6,  # and nothing else
+    "title": 2.0,  # of the item, not its text
+    "alone": 0.5,  # in the text, without object or word
+}
 
 ITEM_COLUMNS = [
     "event_key", "registered_on", "week_start_on", "county_code", "town_code", "community_code", "issue_code",
@@ -450,7 +461,9 @@ def _look_up(counted: tuple[Ints, Ints], keys: Ints) -> Ints:
     return np.where(known[at] == keys, n[at], 0)
 
 
-def describe(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
+def describe(
+    members: pl.DataFrame, place_names: list[str], problem_words: Mapping[str, Sequence[str]] | None = None
+) -> pl.DataFrame:
     """What, where and since when are the matters? One row a matter of MIN_EVENTS items or more.
 
     `members`: matter_id, source and ITEM_COLUMNS, one row an item. Returns matter_id, title, is_name (see `titles`), place_level and place_code
@@ -483,7 +496,7 @@ def describe(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
     is_there = {level: pl.col(level) >= PLACE_SHARE for level in PLACE_LEVELS}
     return (
         whole.join(held, on="matter_id")
-        .join(titles(members.join(whole, on="matter_id", how="semi"), place_names), on="matter_id", how="left")
+        .join(titles(members.join(whole, on="matter_id", how="semi"), place_names, problem_words), on="matter_id", how="left")
         .with_columns(
             pl.coalesce(pl.when(is_there[level]).then(pl.lit(level)) for level in PLACE_LEVELS)
             .fill_null("city")
@@ -579,91 +592,178 @@ def rarity(counted: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def titles(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
-    """What would a person call each matter? matter_id, title: at most 24 characters of what was written; is_name.
+def titles(
+    members: pl.DataFrame, place_names: list[str], problem_words: Mapping[str, Sequence[str]] | None = None
+) -> pl.DataFrame:
+    """What would a person call each matter? matter_id, title: object and problem in at most 24 characters; is_name.
 
-    A matter of which no clause will do has no row; where `is_name`, the title is an object's name and says no problem.
+    A matter of which nothing will do has no row; where `is_name`, the title is an object's name and says no problem.
 
-    Of the clauses of its first TITLE_ITEMS items the one whose trigrams are most of this matter and least of the
-    others: the sum over them of p(trigram | matter) · ln²(matters / matters that have it), by the square root of the
-    length, and times TITLE_WORTH. Names of places, greetings, requests, words of the form, and how many or how long
-    are cut off, and beside which other object it is; a clause with a redaction mark, which stands where a name or
-    number was, with a form of address or with a figure is not taken. `members` as for `describe`.
+    The object (estate, site, firm, road …) is the string that most of the first TITLE_ITEMS items share and that few
+    other matters have; the problem is what the clauses of these items say without naming an object. Of the problems the
+    one is taken whose bigrams are in most of the items and in the fewest other matters: the sum over them of
+    p(bigram | matter) · ln(matters / matters that have it), by the square root of the length, and times PROBLEM_WORTH.
+    One that no clause joins to the object has to hold one of the `problem_words` of the issue (by issue_code).
+    Names of places, greetings, requests, words of the form, and how many or how long are cut off; a clause with a
+    redaction mark, which stands where a name or number was, with a form of address or with a figure is no problem.
+    `members` as for `describe`.
     """
+    clauses = _clauses(members, place_names)
+    texts: dict[str, dict[int, list[tuple[str, bool]]]] = {}
+    issue: dict[str, Counter[str]] = {}
+    for matter_id, item, code, part, is_title in clauses.iter_rows():
+        texts.setdefault(matter_id, {}).setdefault(item, []).append((part, is_title))
+        issue.setdefault(matter_id, Counter())[code or ""] += 1
+    inside: dict[str, Counter[str]] = {}
+    n_matters: Counter[str] = Counter()  # that have the bigram or trigram
+    for matter_id, items in texts.items():
+        shared = Counter(
+            itertools.chain.from_iterable(
+                {part[at : at + n] for part, _ in parts for n in (2, GRAM) for at in range(len(part) - n + 1)}
+                for parts in items.values()
+            )
+        )
+        n_matters.update(shared.keys())
+        inside[matter_id] = shared
+    rows = []
+    for matter_id, items in texts.items():
+        words = (problem_words or {}).get(issue[matter_id].most_common(1)[0][0], ())
+        known = _Known(inside[matter_id], len(items), n_matters, len(texts))
+        rows.append((matter_id, *_titled([part for parts in items.values() for part in parts], known, words)))
+    schema: dict[str, Any] = {"matter_id": members.schema["matter_id"], "title": pl.String, "is_name": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("title") != "")
+
+
+def _clauses(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
+    """matter_id, item, issue_code, part, is_title: the clauses of each matter's first items, without what is no content."""
     first = members.sort("registered_on", "text", "title", "event_key", nulls_last=True).group_by(
         "matter_id", maintain_order=True
     ).head(TITLE_ITEMS)  # fmt: skip
-    clauses = (
+    return (
         first.with_row_index("item")
         .select(
             "matter_id",
             "item",
+            "issue_code",
             pl.concat_list(pl.col("title").fill_null(""), pl.col("text").fill_null("").str.slice(0, HEAD)).alias(
                 "part"
             ),
         )
-        .with_columns(pl.lit(["title", "text"]).alias("of"))
-        .explode("part", "of")
+        .with_columns(pl.lit([True, False]).alias("is_title"))
+        .explode("part", "is_title")
         .with_columns(pl.col("part").str.replace_all(_CLAUSE_END, "\n").str.split("\n"))
         .explode("part")
-        .filter(pl.col("part").str.len_chars() >= SHORTEST_NAME, ~pl.col("part").str.contains(_UNFIT))
         .with_columns(
             _without(pl.col("part").str.replace_all(_NOISE, ""), place_names, "")
             .str.replace(_BEGINNING, "")
             .str.replace("^建(工地|项目|楼)", "在建$1")
             .str.replace(_ENDING, "")
             .str.replace(_BESIDE, "$1")
-            .alias("title")
         )
-        .with_columns(pl.col("title").str.contains(f"^\\p{{Han}}{{1,7}}(?:{_OBJECT})$").alias("is_name"))
-        .filter(
-            pl.col("title")
-            .str.len_chars()
-            .is_between(pl.when("is_name").then(SHORTEST_NAME).otherwise(SHORTEST), LONGEST),
-            ~pl.col("title").str.contains("[0-9０-９]"),
-        )
-        .with_row_index("clause")
+        .filter(pl.col("part").str.len_chars() >= 2, ~pl.col("part").str.contains(_NO_PROBLEM))
     )
-    if clauses.is_empty():
-        return pl.DataFrame(
-            schema={"matter_id": members.schema["matter_id"], "title": pl.String, "is_name": pl.Boolean}
+
+
+class _Known(NamedTuple):
+    """In how many of the matter's items (of n), and in how many matters (of n_all), strings of 2 and 3 characters are."""
+
+    inside: Counter[str]
+    n: int
+    matters: Counter[str]
+    n_all: int
+
+    def share(self, gram: str) -> float:
+        return (self.inside[gram] - OWN_WORD) / self.n
+
+    def is_rare(self, gram: str) -> bool:
+        return self.matters[gram] <= max(3.0, math.sqrt(self.n_all))
+
+    def weight(self, text: str) -> float:
+        grams = {text[at : at + 2] for at in range(len(text) - 1)} & self.inside.keys()  # a cut may make others
+        said = sum(self.share(gram) * min(math.log(self.n_all / self.matters[gram] + 1), RARE) for gram in grams)
+        return said / math.sqrt(max(len(text), 1))
+
+
+def _titled(parts: list[tuple[str, bool]], known: _Known, words: Sequence[str]) -> tuple[str, bool]:
+    """The title of one matter and whether it is a name only; empty where there is none."""
+    named: Counter[str] = Counter()
+    for part, _ in parts:
+        named.update({_object(part[: end.end()], known) for end in re.finditer(_THING, part)} - {""})
+    names = [name for name, n in named.items() if n - OWN_WORD >= OBJECT_SHARE * known.n]
+    name = max(names, key=lambda one: (known.weight(one) * named[one], one), default="")
+    best, title, is_name = 0.0, name, True
+    for part, is_title in sorted(set(parts)):
+        at = part.find(name) if name else -1
+        problem = _problem(part[at + len(name) :] if at >= 0 else part, known)
+        has_word = any(word in problem or (len(word) == 4 and word[2:] in problem) for word in words)
+        is_bare = problem in words
+        if name:
+            problem = re.sub(_SAME_AGAIN, "", problem)
+        if not problem or len(name + problem) > LONGEST or len(name + problem) < SHORTEST:
+            continue
+        if at < 0 and not has_word and (name or re.search(f"(?:{_THING})$", problem)):
+            continue
+        worth = known.weight(problem) * math.prod(
+            PROBLEM_WORTH[why]
+            for why, is_so in (
+                ("joined", at >= 0),
+                ("word", has_word),
+                ("title", is_title),
+                ("bare", is_bare),
+                ("alone", at < 0 and not has_word and not is_title),
+            )
+            if is_so
         )
-    clause, gram = _trigrams(clauses["title"])
-    found = clauses.select("clause", "matter_id", "item")[clause].with_columns(pl.Series("gram", gram))
-    n_items = clauses.group_by("matter_id").agg(pl.col("item").n_unique().alias("n_items"))
-    inside = found.group_by("matter_id", "gram").agg(pl.col("item").n_unique().alias("n")).join(n_items, on="matter_id")
-    weight = inside.with_columns(
-        (pl.col("n") - OWN_WORD) / pl.col("n_items") * (len(n_items) / pl.len().over("gram") + 1).log() ** 2
-    )
-    scored = found.join(weight.select("matter_id", "gram", "n"), on=["matter_id", "gram"]).group_by("clause").agg("n")
-    says = (
-        pl.when("is_name").then(pl.lit("name"))
-        .when(pl.col("title").str.contains(_OBJECT)).then(pl.lit("object"))
-        .otherwise(pl.lit("problem"))
-    )  # fmt: skip
+        if worth > best:
+            best, title, is_name = worth, name + problem, False
+    return title, is_name
+
+
+def _object(part: str, known: _Known) -> str:
+    """The name that ends this string, from where the items agree on; empty where it is none of a certain object."""
+    start = len(part) - GRAM
+    if start < 0:
+        return ""
+    agreed = SAME_NAME * known.share(part[start:])
+    while start and len(part) - start < LONGEST_NAME and known.share(part[start - 1 : start - 1 + GRAM]) >= agreed:
+        start -= 1
+    name = re.sub(_BEFORE_OBJECT, "", part[start:])
+    is_certain = any(known.is_rare(name[at : at + GRAM]) for at in range(len(name) - GRAM + 1))
     return (
-        clauses.join(scored.with_columns(pl.col("n").list.sum().alias("score")), on="clause", how="left")
-        .with_columns(
-            pl.col("score").fill_null(0)
-            * says.replace_strict(TITLE_WORTH)
-            * pl.col("of").replace_strict(TITLE_WORTH)
-            / pl.col("title").str.len_chars().sqrt()
-        )
-        .sort("score", "title", descending=[True, False])
-        .group_by("matter_id")
-        .agg(pl.col("title", "is_name").first())
+        name
+        if len(name) >= SHORTEST_NAME
+        and is_certain
+        and re.fullmatch(r"[一-鿿]+", name)
+        and not re.search(_NO_OBJECT, name)
+        else ""
     )
+
+
+def _problem(part: str, known: _Known) -> str:
+    """What the clause says without the names of other objects, up to where another begins; empty where it will not do."""
+    part = re.sub(_HOW_LONG, "", part)
+    for end in reversed(list(re.finditer(_THING, part))):
+        if re.search("建|设立|设置|新立|改成", part[: end.end()]):
+            continue  # what is built is the problem
+        head = part[max(0, end.end() - 6) : end.end()]
+        grams = [head[at : at + GRAM] for at in range(len(head) - GRAM + 1)]
+        if end.end() < len(part) and any(known.is_rare(gram) and known.share(gram) < OBJECT_SHARE for gram in grams):
+            part = part[end.end() :]  # beside which other one, or one of many
+            break
+    part = re.sub(_BEFORE_PROBLEM, "", re.sub(_AFTERWARDS, "", part))
+    part = re.sub(_CUT, "", re.sub(_ENDING, "", part))
+    return part if len(part) >= 2 and not re.search("^[的后里内为是]|[0-9０-９A-Za-z]", part) else ""
 
 
 _CLAUSE_END = r"[，。！？；：,!?;:\n\r]|\s{2,}"
 _NOISE = (
-    r"\s|[A-Z][0-9]*[市区县]|^[（(]?[0-9一二三四五六七八九十]+[、）).]|[“”\"]"
+    r"\s|〔楼栋房号〕|[上中下]旬(?:以来|起|开始)?|[A-Z][0-9]*[市区县]|^[（(]?[0-9一二三四五六七八九十]+[、）).]|[“”\"]"
     r"|(?:已经?|连续|长达|长期|近|约|超过|[有到了])*[0-9０-９]+(?:多?[个余多])?(?:年|月|天|日|小时|周|点)(?:多|半|以?来|左右|了)*"
     r"|(?:已有|共有?|达|约|仅)?[0-9０-９]+[多余]?[条处棵只辆件起个名人户家次米层块间套箱张](?:以上|左右)?$"
 )
 _BEGINNING = (
     r"^(?:(?:关于|有关|针对|再次|强烈|坚决|实名|请问|咨询|投诉|举报|反映|反应|反对|请求|恳请|希望|建议|要求|请|对|就|[A-Z]\d?[0-9]*[市区县]"
-    r"|市民|群众|在?辖区内|来电人?|诉求人|来访人|信访人|网格员|居民|业主|本人|我们?|称|述|位于|在|现[在有]|巡查|日常|发现|上报|的"
+    r"|市民|群众|在?辖区内|来电人?|诉求人|来访人|信访人|网格员|居民|本人|我们?|称|述|位于|在|现[在有]|巡查|日常|发现|上报|的"
     r"|附近为?|为(?:什么|何)?|是|并且?|但是?|而且?|询问|问问|解决|已经?|从|由于?|把|将|该|至今|目前|家住|住在|孩子)+)"
 )
 _ENDING = r"(?:的?(?:咨询|投诉|举报|诉求|情况|问题|反映|建议|请求|求解决|求助|维权|一事|疑问|相关|有关)+|[吗呢吧的）)]+|[已到达约共在]+)+$"
@@ -676,3 +776,18 @@ _OBJECT = (
     r"|工地|厂房|项目部?|工程|公司|工厂|[店馆站]|酒店|宾馆|基地"
 )
 _BESIDE = rf"^\p{{Han}}+(?:旁边?|附近|隔壁|对面|周边)的(.*(?:{_OBJECT}).*)$"
+_THING = rf"{_OBJECT}|厂|豪庭|福邸|培训班|健身房|大厦|大楼|中心(?:小学|校|医院|幼儿园)?|机构|银行|[^沟家城村水河校店车院路园群夜楼屋菜饭手]里|[邸]"
+_NO_OBJECT = (
+    r"^(?:小区|工地|公司|物业|项目|医院|学校|食堂|门口|路口|道路|广场|绿地|超市|公园|管理|安置房|产业|标准|开发商|菜市场|变电站|基站|加油站|公交站|搅拌站|燃气|供[电水热]|房地产|开发|电子|投资|工程|装饰|置业|机械厂?|食品|科技|有限|建设|健身房|培训班|责任|有关|养[鸡猪殖]场?)*$"
+    r"|^.?(?:小区|工地|公司)$|[到至跑流占倒堵挡撞偷乱]|换(?!热)|停车|违停|影响|沿街"
+)
+_BEFORE_OBJECT = r"^(?:打|购买了?|在(?!建)|位于|附近的|的|找|询?问|联系|号)+"
+_BEFORE_PROBLEM = (
+    r"^(?:(?:供水|供热|供暖|供电|供气)?(?:范围|区域)?[内里]?的|(?:供水|供热|供暖|供电|供气)(?:范围|区域)[内里]?"
+    r"|一连|连着|连续|一直|已经?|现在|目前|又|也|仍(?!在)|还|说|问|称|有|[路号组栋])+"
+)
+_SAME_AGAIN = r"^(?:培训机构|企业|学校(?!食堂)|小区|工地|健身房|楼盘|商家|工厂|[幼儿园中小学]{2,3})"  # a name that names it before
+_AFTERWARDS = r"(?<=..)(?:后(?![半面门院山台续期勤来街巷])|之后|以后|的时候|导致|但是?|却|而且|距).*$"
+_CUT = r"(?:[，、]|只有|只|仅|的|了|就|还|也|都|才|又|已经?|一连|连着|连续|到|在|和|与|把|被|从|向|给|对|没有|说|共|约|达|每|长达)+$"
+_HOW_LONG = r"[近约]?[一二两三四五六七八九十半几]+多?个?(?:月|年|天|周|日)(?:多|以上)?|[0-9.]+[万余多]*元余?$"
+_NO_PROBLEM = rf"{_UNFIT}|是不是|是否|怀疑|希望|要求|建议|《|拍照|上报|处置|网格|专业部门|整改|通知责任|多户|不便$"
