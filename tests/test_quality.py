@@ -43,7 +43,7 @@ def rows(home, sql: str) -> list[dict]:
 def answer(home, name: str, parameters: dict) -> pl.DataFrame:
     """What the dashboard's named question gets from the published version."""
     with duckdb.connect(publish.version_file(home, publish.current(home)), read_only=True) as connection:
-        return connection.sql(marts._text(name), params=parameters).pl()
+        return connection.sql(marts.text(name), params=parameters).pl()
 
 
 @pytest.fixture(scope="module")
