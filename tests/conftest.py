@@ -1,6 +1,7 @@
 """Fixtures: homes built by the production steps, never by a shortcut."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from filelock import FileLock
 from servers import postgresql
 
 from app.casework import store
@@ -32,14 +34,19 @@ def empty_home(tmp_path) -> Home:
 
 
 @pytest.fixture(scope="session")
-def demo_home(tmp_path_factory) -> Home:
-    """A small demo city, generated, ingested and published once a test process. Read only, please."""
-    home = open_home(tmp_path_factory.mktemp("安澜 demo"))
-    demo.generate(home.demo, items=12_000)
-    reference.install(home.demo / "reference", home)
-    ingest.ingest([home.demo], home, today=TODAY)
-    build.build(home, today=TODAY)
-    return home
+def demo_home(tmp_path_factory, worker_id) -> Home:
+    """A small demo city, generated, ingested and published once a test run, a copy a test process. Read only, please."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    built, own = open_home(shared / "安澜"), tmp_path_factory.mktemp("安澜 demo") / "home"
+    with FileLock(shared / "demo.lock"):
+        if not built.current.exists():
+            demo.generate(built.demo, items=12_000)
+            reference.install(built.demo / "reference", built)
+            ingest.ingest([built.demo], built, today=TODAY)
+            build.build(built, today=TODAY)
+    shutil.copytree(built.path, own)
+    return open_home(own)
 
 
 @pytest.fixture(scope="session")
