@@ -35,7 +35,7 @@ def describe(
 ) -> pl.DataFrame:
     """The signals as the `signal` mart has them.
 
-    `found`: the marts cluster, matter and emerging of this build, as far as there are any.
+    `found`: the marts cluster, matter and emerging of this build.
     """
     if judged.signals.is_empty():
         return pl.DataFrame(schema=SIGNAL_SCHEMA)
@@ -46,7 +46,7 @@ def describe(
     items = _items(connection, named)
     names = dict(place.select("place_code", "place_name").iter_rows())
     consists_of = wording.parts(items, named, names)
-    titles = dict(found["matter"].select("matter_id", "title").iter_rows()) if "matter" in found else {}
+    titles = dict(found["matter"].select("matter_id", "title").iter_rows())
     rows = []
     for number, row in enumerate(named.to_dicts()):
         if row["matter_id"] and not row["subject"]:
@@ -112,17 +112,16 @@ def _named(connection: duckdb.DuckDBPyConnection, signals: pl.DataFrame, place: 
 
 def _abouts(found: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """kind, subject → about (a matter's title, the words) and radius_km (of a cluster)."""
+    word, cluster = (
+        found[name].sort("week_start_on").unique(key, keep="last", maintain_order=True)
+        for name, key in (("emerging", "word_id"), ("cluster", "cluster_id"))
+    )
+    quoted = pl.concat_str(pl.lit("“"), "word", pl.lit("”"))
     parts = [
-        pl.DataFrame(schema={"kind": pl.String, "subject": pl.String, "about": pl.String, "radius_km": pl.Float64})
-    ]
-    if "matter" in found:
-        parts.append(found["matter"].select(pl.lit("matter").alias("kind"), pl.col("matter_id").alias("subject"), pl.col("title").alias("about")))  # fmt: skip
-    if "emerging" in found:
-        said = pl.concat_str(pl.lit("“"), "word", pl.lit("”")).alias("about")
-        parts.append(found["emerging"].sort("week_start_on").unique("word_id", keep="last", maintain_order=True).select(pl.lit("emerging").alias("kind"), pl.col("word_id").alias("subject"), said))  # fmt: skip
-    if "cluster" in found:
-        newest = found["cluster"].sort("week_start_on").unique("cluster_id", keep="last", maintain_order=True)
-        parts.append(newest.select(pl.lit("cluster").alias("kind"), pl.col("cluster_id").alias("subject"), "radius_km"))
+        found["matter"].select(pl.lit("matter").alias("kind"), pl.col("matter_id").alias("subject"), pl.col("title").alias("about")),
+        word.select(pl.lit("emerging").alias("kind"), pl.col("word_id").alias("subject"), quoted.alias("about")),
+        cluster.select(pl.lit("cluster").alias("kind"), pl.col("cluster_id").alias("subject"), "radius_km"),
+    ]  # fmt: skip
     return pl.concat(parts, how="diagonal")
 
 
@@ -244,13 +243,12 @@ def claims_of(
 
     A matter of one community is its town's: warnings are of cities, counties and towns.
     """
-    asked = [claims.of_units(units)]
-    if "cluster" in found:
-        asked.append(claims.of_clusters(found["cluster"]))
-    if "matter" in found:
-        asked.append(claims.of_matters(found["matter"], found["matter_week"]))
-    if "emerging" in found:
-        asked.append(claims.of_words(found["emerging"], found["event_matter"]))
+    asked = [
+        claims.of_units(units),
+        claims.of_clusters(found["cluster"]),
+        claims.of_matters(found["matter"], found["matter_week"]),
+        claims.of_words(found["emerging"], found["event_matter"]),
+    ]
     town_of = dict(places.filter(pl.col("place_level") == "community").select("place_code", "parent_code").iter_rows())
     is_community = pl.col("place_level") == "community"
     located = (

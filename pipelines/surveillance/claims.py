@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from pipelines.surveillance.indicators import UNIT_KINDS, WINDOW
 from pipelines.surveillance.joining import NODE
 from pipelines.surveillance.matters import RECENT_WEEKS
 from pipelines.surveillance.record import EVIDENCE_COLUMNS
@@ -31,11 +32,9 @@ CLAIM_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "n_weeks": pl.Int64,
     "is_rarest": pl.Boolean,
 }
-UNIT_WEEKS = 4  # that the evidence of units looks at
-UNIT_KINDS = ("overdue", "satisfaction", "returns")
 ORDER = ("matter", "cluster", "emerging", *UNIT_KINDS)
 """Who speaks first where several claims are about one event."""
-MAX_GAP_WEEKS = 2
+MAX_GAP_WEEKS = 2  # between raised weeks of one run, of a claim and of a count
 
 
 def empty() -> pl.DataFrame:
@@ -51,7 +50,7 @@ def of_units(evidence: pl.DataFrame) -> pl.DataFrame:
         alarms.with_columns(
             pl.col("unit_name").alias("subject"),
             pl.lit(None, pl.String).alias("matter_id"),
-            pl.lit(UNIT_WEEKS).alias("span"),
+            pl.lit(WINDOW).alias("span"),
             (pl.col("p_value") * pl.col("n_units") * 52).alias("chance_per_year"),
         )
     )

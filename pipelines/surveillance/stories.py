@@ -23,13 +23,14 @@ from datetime import date, timedelta
 import polars as pl
 
 from pipelines.surveillance import claims as claiming
+from pipelines.surveillance.claims import MAX_GAP_WEEKS
+from pipelines.surveillance.indicators import UNIT_KINDS
 from pipelines.surveillance.joining import NODE
 
 MIN_OBSERVED = 5
 MIN_EXCESS, MIN_EXCESS_SHARE = 3.0, 0.25  # items, of the expectation: less in a week below its bound is not told
 RAISED_P = 0.05  # a story goes on while its weeks are at least this unusual
 SPEAKING_P = 0.01  # and is listed in the weeks that are at least this unusual
-MAX_GAP_WEEKS = 2  # between raised weeks of one run
 MAX_SILENCE_WEEKS = 4  # between two weeks in which one story is told: `rise` looks back at 8
 CARRIES = 0.5  # places below speak for the place above when they carry this share of its excess
 TAKES_OVER = 0.8  # and one of them for a place that has been telling the story when it carries this share
@@ -192,7 +193,7 @@ def _add_claims(
     """Claims of one week into its signals: as further evidence where one speaks of the same, else as signals of their own."""
     order = pl.col("kind").replace_strict({kind: n for n, kind in enumerate(claiming.ORDER)}, return_dtype=pl.Int64)
     for claim in claims.sort(order, "chance_per_year", -pl.col("observed"), "subject").iter_rows(named=True):
-        is_unit = claim["kind"] in claiming.UNIT_KINDS
+        is_unit = claim["kind"] in UNIT_KINDS
         own = {"unit_name": claim["subject"] if is_unit else None}
         excess = claim["observed"] - (claim["expected"] or 0.0)
         same = next((row for row in signals if above.related(row, {**claim, **own})), None)

@@ -99,11 +99,9 @@ def _words(signal: dict) -> str:
 
 def _unit(signal: dict) -> str:
     base, cases = UNIT_COUNTS[signal["kind"]]
-    others = [KINDS[kind] for kind in signal["kinds"][1:]]
     return (
         f"{signal['unit_name']}近 4 周{base} {signal['base']} 件，其中{cases} {signal['observed']} 件，按该单位以往水平"
-        f"{_should_be(signal)}（上限 {signal['upper_bound']:.0f} 件）；{_lasting(signal)}"
-        + (f"，并有{'、'.join(others)}" if others else "")
+        f"{_should_be(signal)}（上限 {signal['upper_bound']:.0f} 件）；{_lasting(signal)}{_and_also(signal)}"
     )
 
 
