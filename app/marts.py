@@ -6,26 +6,21 @@ of that day instead. The file is attached read-only into an in-memory DuckDB tha
 question is one SELECT in app/queries/<name>.sql.
 """
 
-import re
 from collections.abc import Mapping
-from datetime import date
-from functools import cache
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import streamlit as st
 
+from app.reader import Parameter, chosen, text
 from app.versions import current_version, replay
 
-QUERIES = Path(__file__).parent / "queries"
 VERSION_KEY = "_marts_version"
 AS_OF = "asof"
 """Query parameter with the past day looked at, YYYY-MM-DD; absent = the newest data."""
 AS_OF_KEY = "_asof"
 _AT = "\0"  # in no path: what follows tells one file from the next of the same name
-
-Parameter = str | int | float | bool | date | None
 
 
 def begin_run() -> None:
@@ -40,9 +35,7 @@ def begin_run() -> None:
 
 def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
     """The answer of app/queries/<name>.sql; it takes from `parameters` the ones its text names."""
-    wanted = sorted(set(re.findall(r"\$(\w+)", text(name))))
-    chosen = tuple((key, parameters[key]) for key in wanted)
-    return _answer(name, chosen, st.session_state[VERSION_KEY])
+    return _answer(name, chosen(name, parameters), st.session_state[VERSION_KEY])
 
 
 def meta() -> Mapping[str, str]:
@@ -53,14 +46,6 @@ def meta() -> Mapping[str, str]:
 def newest_meta() -> Mapping[str, str]:
     """The same of the version that serves, whatever day is looked at."""
     return dict(_answer("meta", (), str(current_version())).iter_rows())
-
-
-@cache
-def text(name: str) -> str:
-    """The query; where it ends with `-- then: other`, with the end it shares with others."""
-    own = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-    shared = re.search(r"^-- then: (\w+)\s*\Z", own, re.M)
-    return own + text(shared[1]) if shared else own
 
 
 @st.cache_data(show_spinner=False, max_entries=1024, max_size="256MB")

@@ -13,15 +13,13 @@ The text says place, issue, level, deadline and counts, as a wide view may (word
 people wrote in a case stays on its page. Units are told of their own cases alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import duckdb
 import polars as pl
 import sqlalchemy as sa
 
@@ -32,8 +30,8 @@ from app.push import channels, outbox
 from app.push.outbox import Message
 from app.push.settings import Recipient, Settings
 from app.push.words import EVENTS
+from app.reader import asking
 
-QUERIES = Path(__file__).resolve().parents[1] / "queries"
 AUDIENCE = {
     **dict.fromkeys(("push", "transfer", "return", "reopen", "remind"), ("unit",)),
     "comment": ("unit", "office"),
@@ -85,21 +83,6 @@ def _scene(version: Path, _changed: int) -> Scene:
         is_county = places.filter(pl.col("place_level") == "county")
         counties = dict(is_county.select("place_code", "place_name").iter_rows())
         return Scene(week, ask("signals", week=week), places, ask("issues"), version, counties)
-
-
-@contextmanager
-def asking(version: Path) -> Iterator[Callable[..., pl.DataFrame]]:
-    """A function that answers app/queries/<name>.sql from one marts file, as `app.marts.query` does for a page."""
-
-    def ask(question: str, **parameters: Any) -> pl.DataFrame:
-        text = (QUERIES / f"{question}.sql").read_text(encoding="utf-8")
-        return connection.sql(text, params=parameters or None).pl()
-
-    with duckdb.connect() as connection:
-        quoted = str(version).replace("'", "''")
-        connection.execute(f"attach '{quoted}' as marts (read_only)")
-        connection.execute("use marts")
-        yield ask
 
 
 def collect(settings: Settings, seen: Scene, now: datetime) -> list[Message]:

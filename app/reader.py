@@ -1,0 +1,47 @@
+"""One published marts file answers the named questions of app/queries, outside a page run.
+
+Pages ask through app.marts, which adds the cache; reports, pushes and other jobs ask here. Both read the same text.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+QUERIES = Path(__file__).parent / "queries"
+
+Parameter = str | int | float | bool | date | None
+Ask = Callable[..., pl.DataFrame]
+"""ask(name, **parameters) → the answer of app/queries/<name>.sql; it takes of `parameters` the ones its text names."""
+
+
+@cache
+def text(name: str) -> str:
+    """The query; where it ends with `-- then: other`, with the end it shares with others."""
+    own = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    shared = re.search(r"^-- then: (\w+)\s*\Z", own, re.M)
+    return own + text(shared[1]) if shared else own
+
+
+def chosen(name: str, parameters: dict[str, Parameter]) -> tuple[tuple[str, Parameter], ...]:
+    """Of the parameters those the query names, in a fixed order."""
+    return tuple((key, parameters[key]) for key in sorted(set(re.findall(r"\$(\w+)", text(name)))))
+
+
+@contextmanager
+def asking(version: Path) -> Iterator[Ask]:
+    """A function that answers named questions from one marts file, read-only."""
+
+    def ask(name: str, /, **parameters: Parameter) -> pl.DataFrame:
+        return connection.sql(text(name), params=dict(chosen(name, parameters)) or None).pl()
+
+    with duckdb.connect() as connection:
+        quoted = str(version).replace("'", "''")
+        connection.execute(f"attach '{quoted}' as marts (read_only)")
+        connection.execute("use marts")
+        yield ask
