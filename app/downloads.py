@@ -1,15 +1,19 @@
-"""导出: the figure or table on the screen as picture or workbook, made when the button is pressed."""
+"""导出: the figure or table on the screen as picture, slide or workbook, made when the button is pressed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app.exports import picture, workbook
+from app import marts
+from app.exports import picture, slides, workbook
+from app.reports import register
 
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -22,10 +26,10 @@ def bar(
     figure: go.Figure | Callable[[], go.Figure] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """A popover 「导出」 with PNG and SVG (where there is a figure) and Excel.
+    """A popover 「导出」 with PNG, SVG and PPT (where there is a figure) and Excel.
 
-    name: title of the export and stem of the file name, period included; also the title of the picture, so that it
-    can stand alone. notes: 口径, filters, as-of, version; written below the picture.
+    name: title of the export and stem of the file name, period included; also the title of picture and slide, so that
+    they can stand alone. notes: 口径, filters, as-of, version; written below the picture, and in the speaker notes.
     figure: what the screen drew, or how to draw it where the screen shows a map of its own.
     frame: the figures, or how to make them; what leaves the screen has gone through app.disclosure or is exempt there.
     """
@@ -47,6 +51,13 @@ def bar(
                 "image/svg+xml",
                 f"{key}_svg",
             )
+            _button(
+                "幻灯片 PPT",
+                partial(_drawn, slides.pptx, figure, name, note),
+                f"{file_stem}.pptx",
+                PPTX,
+                f"{key}_pptx",
+            )
         _button(
             "数据 Excel",
             partial(_written, frame, title=name, notes=list(notes), labels=labels),
@@ -64,5 +75,21 @@ def _written(frame: pl.DataFrame | Callable[[], pl.DataFrame], **words: Any) -> 
     return workbook.xlsx(frame if isinstance(frame, pl.DataFrame) else frame(), **words)
 
 
+def noted(make: Callable[[], bytes], file_name: str, *, version: str | None = None) -> Callable[[], bytes]:
+    """The same file, and a line in the export log when it is taken. version: default that of this page run."""
+    if version is None:
+        version = Path(st.session_state.get(marts.VERSION_KEY, "")).stem.removeprefix("marts-").lstrip("0")
+    page = st.session_state.get("_page") or "weekly"
+    return partial(_taken, make, file_name, page=page, version=version, role=st.session_state.get("role"))
+
+
+def _taken(make: Callable[[], bytes], file_name: str, *, page: str, version: str, role: str | None) -> bytes:
+    content = make()
+    register.note_export(page, file_name, Path(file_name).suffix.lstrip("."), content, version=version, role=role)
+    return content
+
+
 def _button(label: str, make: partial[bytes], file_name: str, mime: str, key: str) -> None:
-    st.download_button(label, make, file_name, mime, key=f"download_{key}", on_click="ignore", width="stretch")
+    st.download_button(
+        label, noted(make, file_name), file_name, mime, key=f"download_{key}", on_click="ignore", width="stretch"
+    )

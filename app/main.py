@@ -16,6 +16,11 @@ research = [
     st.Page("views/trends.py", title="趋势分析", icon=":material/show_chart:", url_path="trends"),
     st.Page("views/issues.py", title="高频事项", icon=":material/format_list_numbered:", url_path="issues"),
     st.Page("views/early_warnings.py", title="预警清单", icon=":material/notifications:", url_path="warnings"),
+    st.Page("views/service.py", title="办理质效", icon=":material/speed:", url_path="service"),
+    st.Page("views/ledgers.py", title="台账", icon=":material/fact_check:", url_path="ledgers"),
+    st.Page("views/mediation.py", title="访调诉", icon=":material/handshake:", url_path="mediation"),
+    st.Page("views/topics.py", title="专题与溯源", icon=":material/topic:", url_path="topics"),
+    st.Page("views/reports.py", title="报告中心", icon=":material/description:", url_path="reports"),
     st.Page("views/warning.py", title="一条预警", url_path="warning", visibility="hidden"),
 ]
 system = [

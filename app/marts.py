@@ -33,6 +33,11 @@ def begin_run() -> None:
         st.session_state[VERSION_KEY] = f"{path}{_AT}{path.stat().st_mtime_ns}"
 
 
+def file() -> Path:
+    """The marts file of this page run."""
+    return Path(st.session_state[VERSION_KEY].split(_AT)[0])
+
+
 def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
     """The answer of app/queries/<name>.sql; it takes from `parameters` the ones its text names."""
     return _answer(name, chosen(name, parameters), st.session_state[VERSION_KEY])

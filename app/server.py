@@ -46,7 +46,21 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-PAGES = ("weekly", "hotspots", "trends", "issues", "warnings", "warning", "intake", "about")
+PAGES = (
+    "weekly",
+    "hotspots",
+    "trends",
+    "issues",
+    "warnings",
+    "service",
+    "ledgers",
+    "mediation",
+    "topics",
+    "reports",
+    "warning",
+    "intake",
+    "about",
+)
 CLOSED_PATHS = ("/_stcore/metrics", "/_stcore/agent")
 # Streamlit imports lazily; five first visitors at once then meet half-imported modules.
 IMPORT_FIRST = (
@@ -61,8 +75,13 @@ IMPORT_FIRST = (
     "app.charts.ranks",
     "app.charts.maps",
     "app.exports.picture",
+    "app.exports.slides",
     "app.exports.workbook",
     "app.casework.cases",
+    "app.reports.make",
+    "app.exports.report_docx",
+    "app.exports.report_pdf",
+    "app.exports.report_xlsx",
 )
 COLLECT_EVERY_SECONDS = 60
 LOST = "lost"  # what app.page calls it, too

@@ -19,6 +19,8 @@ from pipelines import (
     corrections,
     deadlines,
     emerging,
+    kpi,
+    ledgers,
     matters,
     places,
     positions,
@@ -26,8 +28,11 @@ from pipelines import (
     publish,
     quality,
     reference,
+    referrals,
+    registers,
     signals,
     states,
+    topics,
     warehouse,
 )
 from pipelines.config import SEEDS, SQL, Home
@@ -78,10 +83,13 @@ def build(
     with warehouse.storage_errors("新版本没有发布，原版本继续使用"), _open(home, building) as connection:
         version = max([*publish.existing(home), 0]) + 1
         basis = states.view_as_known(connection, as_of, warehouse="warehouse")
+        registers.view_as_known(connection, "warehouse")
         step("更正", lambda: _correct(connection, home, as_of))
         step("区划与事项", lambda: _resolve_names(connection, folder, as_of))
         step("时限与质量", lambda: _prepare(connection, folder, as_of))
         step("统计表", lambda: run_marts(connection))
+        step("指标", lambda: kpi.write(connection, folder, as_of))
+        step("专题", lambda: topics.write_words(connection))
         # A day that is reconstructed is over; a day as it was known is as far as it had come.
         complete = signals.complete_weeks(
             connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1))
@@ -205,6 +213,9 @@ def _correct(connection: duckdb.DuckDBPyConnection, home: Home, as_of: date) -> 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: date) -> None:
     deadlines.prepare(connection, folder, as_of)
+    referrals.prepare(connection)
+    ledgers.prepare(connection, folder)
+    topics.prepare(connection, folder)
     quality.prepare(connection)
 
 

@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from pipelines import config
-from pipelines.errors import UsageError, YanpanError
+from pipelines.errors import CheckFailed, UsageError, YanpanError
 
 # Each command imports what it needs: `yanpan versions` should not wait for scipy.
 
@@ -58,10 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     one = command("ingest", _ingest, "导入文件或文件夹，一个文件一个批次")
     one.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-    one.add_argument("--source", choices=("petition", "hotline", "grid"), help="数据来源（默认按表头识别）")
+    one.add_argument(
+        "--source",
+        choices=("petition", "hotline", "grid", "mediation", "litigation", "ledger"),
+        help="数据来源（默认按表头识别）",
+    )
     one.add_argument("--layout", help="文件版式（默认按表头识别）")
     one.add_argument("--crs", help="边界文件的坐标系（文件自己没有写明时）：cgcs2000、gcj02、bd09 或 EPSG:代号")
     one.add_argument("--known-on", type=_day, help="这些文件的导出日期（默认今天），补导旧文件时注明，YYYY-MM-DD")
+    _add_ledger(command("ledger", _ledger, "导入台账：督办、交办、包案、积案、三项建议、排查、接访"))
     command("batches", _batches, "列出已导入的批次")
     one = command("undo", _undo, "撤回一个批次，如同从未导入")
     one.add_argument("batch", help="批次号（见 yanpan batches）")
@@ -95,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--every", type=_positive, metavar="秒", help="一直运行，每隔多少秒看一次（默认只看一次）")
     one.add_argument("--resend", type=_number, metavar="编号", help="把一条未送达或不确定的推送再发一次")
     one.add_argument("--test", action="store_true", help="给每个收件方发一条测试消息")
+    _add_report(command("report", _report, "会议材料：周报、月报、季报、年报的 Word、PPT、Excel、PDF"))
     command("versions", _versions, "列出已发布的版本")
     one = command("rollback", _rollback, "退回到某个版本")
     one.add_argument("version", type=int)
@@ -113,6 +119,37 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--column", required=True)
     one.add_argument("--out", type=Path, required=True)
     return parser
+
+
+def _add_report(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "kind", choices=("weekly", "monthly", "quarterly", "annual"), metavar="{weekly|monthly|quarterly|annual}"
+    )
+    one.add_argument("--period", metavar="期次", help="2026-W46、2026-11、2026-Q4、2026（默认最近收满的一期）")
+    one.add_argument("--area", metavar="CODE", help="县区或镇街的区域代码（默认全市）")
+    one.add_argument(
+        "--audience", choices=("leaders", "units", "both"), help="领导版、单位版或两版（默认见 HOME/reports.toml）"
+    )
+    one.add_argument("--format", default="docx,pptx,xlsx,pdf", help="要哪些格式，用逗号隔开（默认四种）")
+    one.add_argument("--as-of", type=_day, help="只用这一天（含）已知的数据，YYYY-MM-DD；没有算过的先算好")
+    one.add_argument(
+        "--at", type=_moment, metavar="时刻", help="签发时刻，办理情况截至此时（默认现在；有 --as-of 时为当天日终）"
+    )
+    one.add_argument(
+        "--number", type=_positive, metavar="N", help="第 N 期（默认已登记的，否则按 HOME/reports.toml 顺序编号）"
+    )
+    one.add_argument("--revision", type=_positive, default=1, metavar="N", help="第几版，2 起称更正版（默认 1）")
+    one.add_argument(
+        "--internal", action=argparse.BooleanOptionalAction, help="标注“内部资料　注意保存”（默认见 HOME/reports.toml）"
+    )
+    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="材料写入的文件夹")
+
+
+def _add_ledger(one: argparse.ArgumentParser) -> None:
+    one.add_argument("verb", choices=("import",), metavar="import")
+    one.add_argument("paths", nargs="+", type=Path, metavar="FILE")
+    one.add_argument("--kind", metavar="台账", help="哪种台账，如 督办（默认按表头识别）")
+    one.add_argument("--known-on", type=_day, help="这些文件的导出日期（默认今天），补导旧文件时注明，YYYY-MM-DD")
 
 
 def _add_layout(layout: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
@@ -147,7 +184,8 @@ def _add_layout(layout: argparse.ArgumentParser, shared: argparse.ArgumentParser
     one.add_argument("--save-as-categories", choices=sources, help="分类表：把有把握的分类对应到本系统的事项")
     one = verb("check", "试读前 1000 行，不写入任何数据")
     one.add_argument("file", metavar="FILE")
-    one.add_argument("--source", choices=sources, help="数据来源（默认按表头识别）")
+    registers = ("mediation", "litigation", "ledger")
+    one.add_argument("--source", choices=(*sources, *registers), help="数据来源（默认按表头识别）")
     one.add_argument("--layout", help="文件版式（默认按表头识别）")
     one = verb("add", "检查并保存一个手写的版式文件")
     one.add_argument("file", type=Path, metavar="LAYOUT.json")
@@ -162,6 +200,16 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"日期应写成 2026-06-30 这样，收到“{text}”") from error
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo:
+        raise argparse.ArgumentTypeError(f"时刻应写成 2026-06-30T09:00 这样（本地时间），收到“{text}”")
+    return moment
 
 
 def _positive(text: str) -> int:
@@ -273,6 +321,17 @@ def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     if installed and not batches:
         text = text[text.index("参考数据") :]
     return {"total": total, "batches": batches, "reference": installed}, text
+
+
+def _ledger(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    """Like any other file, but nothing else than a ledger is taken for one."""
+    from pipelines.sources import ledger
+
+    codes = {name: code for code, name in ledger.kinds().items()}
+    if options.kind and options.kind.removesuffix("台账") not in codes:
+        raise UsageError(f"没有“{options.kind}”这种台账。可用：{'、'.join(codes)}。")
+    layout = codes[options.kind.removesuffix("台账")] if options.kind else None
+    return _ingest(argparse.Namespace(**vars(options), source="ledger", layout=layout, crs=None), say)
 
 
 def _batches(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
@@ -410,6 +469,44 @@ def _push(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     if "error" in answer:
         raise (UsageError if answer["exit_code"] == UsageError.exit_code else YanpanError)(answer["error"])
     return answer["result"], answer["text"]
+
+
+def _report(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    """The dashboard's half writes; a past day nobody has looked at yet is worked out first."""
+    home = config.home(options.home, create=False)
+    answer = _asked_of_reports(home, options)
+    if "replay" in answer:
+        from pipelines import build as builder
+
+        day = date.fromisoformat(answer["replay"])
+        say(f"{day} 当天的数据还没有算过，先算这一天（正在使用的版本不变）…")
+        builder.build(
+            home, today=date.today(), as_of=day, is_replay=True, progress=lambda name: say(f"正在计算：{name}")
+        )
+        answer = _asked_of_reports(home, options)
+    if "error" in answer:
+        raise _ERRORS.get(answer["exit_code"], YanpanError)(answer["error"])
+    return answer["result"], answer["text"]
+
+
+_ERRORS: dict[int, type[YanpanError]] = {UsageError.exit_code: UsageError, CheckFailed.exit_code: CheckFailed}
+
+
+def _asked_of_reports(home: config.Home, options: argparse.Namespace) -> dict:
+    command = [sys.executable, "-m", "app.reports", options.kind, f"--out={options.out.resolve()}"]
+    names = ("period", "area", "audience", "format", "as_of", "at", "number", "revision")
+    given = {name: getattr(options, name) for name in names}
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    if options.internal is not None:
+        command.append("--internal" if options.internal else "--no-internal")
+    done = subprocess.run(
+        command, cwd=config.ROOT, check=False, stdout=subprocess.PIPE, encoding="utf-8",
+        env={**os.environ, "YANPAN_HOME": str(home.path), "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    try:
+        return json.loads(done.stdout)
+    except ValueError as error:
+        raise YanpanError(f"生成材料时异常退出（代码 {done.returncode}），详情见上面的日志。") from error
 
 
 def _versions(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import date
+from functools import partial
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -22,10 +23,10 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines import layouts, positions, publish, redact, states, totals, warehouse
+from pipelines import layouts, positions, publish, redact, registers, states, totals, warehouse
 from pipelines.config import Home
 from pipelines.errors import SourceError, UsageError, YanpanError
-from pipelines.sources import SOURCES, reading
+from pipelines.sources import REGISTERS, SOURCES, reading
 from pipelines.sources.events import REJECTED_COLUMNS, control_totals
 from pipelines.sources.recognise import Recognised, recognise
 
@@ -57,6 +58,10 @@ class Staged(NamedTuple):
     crs: str | None
     crs_hits: str | None
     totals: list[dict]  # what the file's own 合计 rows state beside what was counted
+
+
+# on the day it was known → what became of the rows, first and last day of registration
+Absorb = Callable[[date], tuple[dict[str, int], tuple[date | None, date | None]]]
 
 
 def ingest(
@@ -102,9 +107,17 @@ def ingest(
         shown, _ = redact.redact(
             pl.Series([plan.file_name for plan in plans], dtype=pl.String), kinds=redact.NUMBER_KINDS
         )
-        with closing(_prepared([plan for plan in plans if fresh.get(plan.batch_id) is plan], key, today)) as blocks:
+        of_items = [plan for plan in plans if fresh.get(plan.batch_id) is plan and plan.source in SOURCES]
+        with closing(_prepared(of_items, key, today)) as blocks:
+
+            def stage(plan: Recognised) -> tuple[Staged, Absorb]:
+                if plan.source in REGISTERS:
+                    return _stage_register(connection, plan, key, today)
+                survey = positions.survey(plan, ground)
+                return _stage(connection, plan, survey, _of_one_file(blocks)), partial(_absorb_items, connection, plan)
+
             batches = [
-                _take_in(connection, plan, file_name, known_on, ground, blocks, say)
+                _take_in(connection, plan, file_name, known_on, stage, say)
                 if fresh.get(plan.batch_id) is plan
                 else _already_loaded(connection, plan, say)
                 for plan, file_name in zip(plans, shown, strict=True)
@@ -126,7 +139,9 @@ def undo(home: Home, batch_id: str) -> dict:
     try:
         with warehouse.storage_errors("批次没有撤回"):
             connection.execute("begin transaction").fetchall()
+            of_registers = registers.undo(connection, batch_id)
             undone = states.undo(connection, batch_id)
+            undone = {name: n + of_registers[name] for name, n in undone.items()}
             batch = _row(
                 connection.execute(
                     "from core.undone_batch where batch_id = $id order by undone_at desc limit 1", {"id": batch_id}
@@ -151,7 +166,7 @@ def ledger(home: Home) -> list[dict]:
 
 
 def _first_known_day(connection: duckdb.DuckDBPyConnection) -> date | None:
-    return connection.execute("select min(known_on) from core.batch").fetchall()[0][0]
+    return connection.execute(f"select min(known_on) from core.batch where {registers.OF_ITEMS}").fetchall()[0][0]
 
 
 def _forget_replays(home: Home, changed_on: date, first_known_on: date | None) -> None:
@@ -269,20 +284,16 @@ def _take_in(
     plan: Recognised,
     file_name: str,
     known_on: date,
-    ground: positions.Atlas | None,
-    blocks: Iterator[Block],
+    stage: Callable[[Recognised], tuple[Staged, Absorb]],
     say: Callable[[str], None],
 ) -> dict:
     say(f"正在导入 {plan.file_name}，版式“{plan.layout['title']}”…")
     try:
         with warehouse.storage_errors(f"{plan.file_name} 未导入"):
-            staged = _stage(connection, plan, positions.survey(plan, ground), _of_one_file(blocks))
+            staged, absorb = stage(plan)
             _refuse_useless(connection, plan, staged.counts)
             connection.execute("begin transaction").fetchall()
-            span = connection.execute(
-                "select min(registered_at)::date, max(registered_at)::date from stage"
-            ).fetchall()[0]
-            absorbed = states.absorb(connection, plan.batch_id, known_on)
+            absorbed, span = absorb(known_on)
             batch = _write_batch(connection, plan, file_name, known_on, staged, absorbed, span)
             connection.execute("commit").fetchall()
     except BaseException:
@@ -392,6 +403,52 @@ def _stage(
         survey.hits,
         stated.found,
     )
+
+
+def _absorb_items(
+    connection: duckdb.DuckDBPyConnection, plan: Recognised, known_on: date
+) -> tuple[dict[str, int], tuple[date | None, date | None]]:
+    span = connection.execute("select min(registered_at)::date, max(registered_at)::date from stage").fetchall()[0]
+    return states.absorb(connection, plan.batch_id, known_on), span
+
+
+def _stage_register(
+    connection: duckdb.DuckDBPyConnection, plan: Recognised, key: bytes, today: date | None
+) -> tuple[Staged, Absorb]:
+    """The rows of a register's file, read at one go, and how they are kept; its unusable ones in `stage_rejected`."""
+    register = REGISTERS[plan.source]
+    blocks = [block for table in plan.tables for block in reading.read(table, list(plan.wanted))]
+    raw = pl.concat([rows for rows, _ in blocks]).rename(plan.wanted)
+    said, refused = register.normalise(raw, plan.layout, today=today)
+    rows, redactions, notes = register.keyed(said, partial(_hashed, key))
+    rejected = pl.concat([refused, *[wrong.select(list(REJECTED_COLUMNS)) for _, wrong in blocks]])
+    is_out = rejected["rule"] == "out_of_scope"
+    kept = rejected.filter(~is_out)
+    connection.execute("create or replace temp table stage_rejected as from core.rejected_row limit 0").fetchall()
+    if len(kept):
+        found, _ = redact.redact(kept["found"], kinds=redact.NUMBER_KINDS)
+        _append(connection, "stage_rejected", kept.with_columns(found, pl.lit(plan.batch_id).alias("batch_id")))
+    counts = {
+        "n_read": len(rows) + len(rejected),
+        "n_rejected": len(kept),
+        "n_out_of_scope": int(is_out.sum()),
+    }
+    staged = Staged(counts, dict(redactions), [*plan.tables[0].facts.notes, *notes], None, None, [])
+
+    def absorb(known_on: date) -> tuple[dict[str, int], tuple[date | None, date | None]]:
+        absorbed = dict.fromkeys(("n_older", "n_tied", "n_backward"), 0)
+        absorbed |= registers.absorb(connection, rows, plan.source, plan.batch_id)
+        opened = next(rows[name] for name, kind in rows.schema.items() if kind == pl.Date)
+        return absorbed, (opened.min(), opened.max())  # type: ignore[return-value]
+
+    return staged, absorb
+
+
+def _hashed(key: bytes, source: str, numbers: pl.Series) -> pl.Series:
+    """`event_ids` where there is a number, else null."""
+    at = numbers.is_not_null().arg_true()
+    ids = pl.Series(numbers.name, [None] * len(numbers), dtype=pl.UInt64)
+    return ids.scatter(at, event_ids(key, source, numbers.gather(at))) if len(at) else ids
 
 
 def _last(rows: pl.Series) -> int:

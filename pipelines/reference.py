@@ -34,7 +34,16 @@ LEVELS = ("city", "county", "town", "community")
 BOUNDARY_LEVELS = LEVELS[1:]
 BOUNDARY_COLUMNS = {"place_code": pl.String, "place_level": pl.String, "geometry": pl.String}
 PLACE_FILES = ("place.csv", *(f"boundary_{level}.geojson" for level in BOUNDARY_LEVELS))
-OTHER_FILES = ("crosswalk.csv", "deadline_rule.csv", "correction.csv", "setting.csv", "unit.csv")
+OTHER_FILES = (
+    "crosswalk.csv",
+    "deadline_rule.csv",
+    "kpi.csv",
+    "correction.csv",
+    "setting.csv",
+    "unit.csv",
+    "step_rule.csv",
+    "topic.csv",
+)
 TIME_FORMAT = "%Y-%m-%dT%H%M%S"  # no colons: Windows has no such folder names
 MAX_VERTICES = {"county": 8_000, "town": 8_000, "community": 60_000}  # communities are drawn county by county
 FINEST_TOLERANCE, COARSEST_TOLERANCE = 0.0001, 0.02  # degrees

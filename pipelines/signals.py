@@ -1,16 +1,17 @@
 """Early warning inside a build: from the marts just made to those it adds.
 
 Adds weekly_detection (every verdict on a count), evidence (the other kinds), cluster and cluster_place, signal,
-weekly_concern.
+weekly_concern, weekly_topic.
 What is judged and how is in `surveillance`; here is what it reads. How its answers are put into words: `particulars`.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import duckdb
 import polars as pl
 
-from pipelines import particulars, surveillance
+from pipelines import particulars, registers, surveillance
 from pipelines.config import SQL, warning_budget
 from pipelines.surveillance import claims, clusters, excess, indicators, stories, weeks
 
@@ -27,7 +28,8 @@ DETECTION_COLUMNS = [
 
 def record(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date) -> surveillance.Record:
     """What early warning looks at, from the marts just built. `complete`: see `weeks.complete_weeks`."""
-    [(n_days,)] = connection.execute("select count(distinct known_on) from known_batch").fetchall()
+    known_days = f"select count(distinct known_on) from known_batch where {registers.OF_ITEMS}"
+    [(n_days,)] = connection.execute(known_days).fetchall()
     since = as_of - timedelta(weeks=weeks.DELAY_WEEKS[1] + 2)
     # fewer days say nothing about delays
     triangle = first_reports(connection, since) if n_days >= weeks.MIN_DELAY_WEEKS else pl.DataFrame()
@@ -68,6 +70,7 @@ def judge(
         "evidence": pl.concat([judged.evidence.filter(worth_keeping), claims.as_evidence(asked)]),
         "signal": particulars.describe(connection, judged, given, found),
         "weekly_concern": concerns(given, connection.sql("from concern_group").pl()),
+        "weekly_topic": topics(given, connection.sql("from topic_week").pl()),
     }
     return tables, judged.rule
 
@@ -84,6 +87,18 @@ def concerns(given: surveillance.Record, groups: pl.DataFrame) -> pl.DataFrame:
         evaluate=excess.HISTORY_WEEKS + 12,
     )
     return judged.select(DETECTION_COLUMNS).rename({"issue_code": "concern_group"})
+
+
+def topics(given: surveillance.Record, counts: pl.DataFrame) -> pl.DataFrame:
+    """Verdicts on the topics in city and counties, as `concerns`; `counts`: mart topic_week. A topic is one sum of its own."""
+    names = pl.DataFrame({"issue_code": counts["topic_id"].unique().sort()})
+    judged = excess.detect_sums(
+        replace(given, weekly=counts.drop("issue_code").rename({"topic_id": "issue_code"})),
+        names.with_columns(pl.col("issue_code").alias("sum_name")),
+        levels=("city", "county"),
+        evaluate=excess.HISTORY_WEEKS + 12,
+    )
+    return judged.select(DETECTION_COLUMNS).rename({"issue_code": "topic_id"})
 
 
 def judge_units(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from datetime import date, datetime
 import duckdb
 
 from pipelines.errors import UsageError
+from pipelines.registers import OF_ITEMS
 from pipelines.sources.events import EVENT_COLUMNS
 
 CONTENT = (*(name for name in EVENT_COLUMNS if name != "source_row"), "is_co_row")
@@ -333,7 +334,9 @@ def view_as_known(connection: duckdb.DuckDBPyConnection, as_of: date, *, warehou
     """
     core = f"{warehouse}.core"
     n_known, n_all = _row(
-        connection, f"select count(*) filter (known_on <= $day), count(*) from {core}.batch", day=as_of
+        connection,
+        f"select count(*) filter (known_on <= $day), count(*) from {core}.batch where {OF_ITEMS}",
+        day=as_of,
     )
     is_known = n_known > 0
     visible = f"where known_on <= date '{as_of}'" if is_known else ""

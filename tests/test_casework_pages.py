@@ -207,7 +207,7 @@ def test_what_comes_back_after_it_was_closed(office):
     handled_to(signal, "close", at=datetime(2026, 10, 1, 9))
     at = as_role(opened_at("warning", id=signal["signal_id"]), "office")
     assert "销号后又出现" in said(at) and offered(at) == ["重开"]
-    frame = opened_at("early_warnings", standing=casework.AGAIN).dataframe[0].value
+    frame = opened_at("early_warnings", standing=cases.AGAIN).dataframe[0].value
     assert frame["title"].to_list() == [signal["title"]] and frame["standing"].to_list() == ["销号后又出现"]
 
 
@@ -239,7 +239,7 @@ def test_what_is_handled_elsewhere_is_not_new(office, monkeypatch, tmp_path):
         f"where signal_id = '{signal['signal_id']}' and week_start_on = '{signal['week_start_on']}'"
     )
     monkeypatch.setenv("YANPAN_HOME", str(copied(office, tmp_path, twin)))
-    frame = opened_at("early_warnings", standing=casework.COVERED).dataframe[0].value
+    frame = opened_at("early_warnings", standing=cases.COVERED).dataframe[0].value
     assert frame["rank"].to_list() == [98] and frame["standing"].to_list() == ["办理中的同一件事"]
     at = opened_at("warning", id="bbbbbbbbbb")
     (link,) = [link for link in at.get("page_link") if link.proto.label == "办理中的那一条"]

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from scipy.optimize import linprog
 
-from app import disclosure, server
+from app import disclosure, server, warned, wording
 from app.disclosure import FREE, HIDDEN, MARK, protect, suppress
 from app.exports import csv_text, workbook
-from app.parts import course, warning
+from app.parts import course
 
 RNG_SEEDS = range(30)
 
@@ -353,21 +353,21 @@ def make_signal(**columns) -> dict:
 
 def test_a_warning_about_a_sensitive_issue_says_no_small_count():
     signal = make_signal()
-    assert "7" not in warning.spoken(signal) and "不足 10 件" in warning.spoken(signal)
-    assert "7" not in warning.safe_evidence(signal)
-    row = warning.safe_signals(pl.DataFrame([signal])).row(0, named=True)
+    assert "7" not in wording.spoken(signal) and "不足 10 件" in wording.spoken(signal)
+    assert "7" not in warned.safe_evidence(signal)
+    row = warned.safe_signals(pl.DataFrame([signal])).row(0, named=True)
     assert row["observed" + MARK] == "<10"
     assert all(
         row[name] is None for name in ("observed", "excess", "upper_bound", "p_value", "chance_per_year", "caveat")
     )
     ordinary = make_signal(issue_code="0501")
-    assert warning.spoken(ordinary) == "本周 7 件"
-    safe = warning.safe_signals(pl.DataFrame([ordinary]))
+    assert wording.spoken(ordinary) == "本周 7 件"
+    safe = warned.safe_signals(pl.DataFrame([ordinary]))
     assert safe["observed"].to_list() == [7] and safe["kinds"].to_list() == ["近8周偏高、数量超出"]
 
 
 def test_a_small_rest_is_not_told_by_the_places_named():
     places = '{"places":[{"name":"甲","code":"1","n_events":31},{"name":"乙","code":"2","n_events":2}]}'
-    told = warning.safe_evidence(make_signal(issue_code="0501", observed=33, evidence=places))
+    told = warned.safe_evidence(make_signal(issue_code="0501", observed=33, evidence=places))
     assert "甲" in told and "31" not in told and "乙" not in told
-    assert "31" in warning.safe_evidence(make_signal(issue_code="0501", observed=40, evidence=places))
+    assert "31" in warned.safe_evidence(make_signal(issue_code="0501", observed=40, evidence=places))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.sources import SOURCES
+from pipelines.sources import REGISTERS, SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,7 +30,7 @@ def test_every_command_is_in_the_readme():
 
 
 def test_every_source_has_its_page_and_a_sample_of_each_layout():
-    for name, source in SOURCES.items():
+    for name, source in (SOURCES | REGISTERS).items():
         page = read(f"data/sample/{name}/README.md")
         for layout in source.layouts:
             assert list((ROOT / "data/sample" / name).glob(f"{layout}.*")), layout

@@ -166,7 +166,7 @@ def test_long_titles_and_notes_are_kept_whole():
 
 def test_treemap_is_laid_out_anew_for_the_page():
     figure = make_treemap()
-    assert isinstance(figure, style.Resizable) and figure.redraw
+    assert isinstance(figure, style.Drawing) and figure.redraw
     wide = figure.redraw(1000, 400)
     assert wide.to_dict()["layout"]["xaxis"]["range"] == [0, 1000]
     assert len(wide.to_dict()["data"][0]["x"]) == len(figure.to_dict()["data"][0]["x"])
@@ -303,11 +303,11 @@ def test_status_of_a_week_is_a_verdict():
 
 
 def test_every_code_the_pipelines_write_has_a_word():
-    from pipelines.sources import SOURCES, events
+    from pipelines.sources import REGISTERS, SOURCES, events
 
-    layouts = {name for source in SOURCES.values() for name in source.layouts}
+    layouts = {name for source in (SOURCES | REGISTERS).values() for name in source.layouts}
     assert layouts <= set(fields.words("layout"))
-    assert set(SOURCES) == set(fields.words("source"))
+    assert {*SOURCES, *REGISTERS} == set(fields.words("source"))
     assert {*events.HINTS, "wrong_field_count"} <= set(fields.words("rule"))
     assert fields.words("no_such_column") == {}
     known = fields.labels()

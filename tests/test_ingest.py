@@ -23,6 +23,7 @@ from pipelines.ingest import event_ids, find_files, ingest, secret_key
 
 TODAY = date(2024, 2, 1)
 SAMPLE = ROOT / "data" / "sample"
+SAMPLES = [SAMPLE / source for source in ("grid", "hotline", "petition")]
 HEADER = "工单编号,工单标题,工单内容,推送时间,承办单位,问题分类,问题点位,工单状态,办结时间"
 LEDGER = ("n_read", "n_loaded", "n_rejected", "n_duplicate", "n_out_of_scope")
 
@@ -67,7 +68,7 @@ def contents(home: Home) -> dict[str, list[tuple]]:
 
 
 def test_ledger_adds_up_for_every_sample(empty_home):
-    batches = ingest([SAMPLE], empty_home, today=TODAY)
+    batches = ingest(SAMPLES, empty_home, today=TODAY)
     assert [batch["layout"] for batch in batches] == ["grid_event", "pingshan", "fangshan", "short", "national_list"]
     for batch in batches:
         n_read, *parts = (batch[name] for name in LEDGER)
@@ -81,11 +82,11 @@ def test_ledger_adds_up_for_every_sample(empty_home):
 
 
 def test_the_same_bytes_again_change_nothing(empty_home, tmp_path):
-    ingest([SAMPLE], empty_home, today=TODAY)
+    ingest(SAMPLES, empty_home, today=TODAY)
     before = contents(empty_home)
     copy = tmp_path / "另一个名字.csv"
     copy.write_bytes((SAMPLE / "hotline" / "short.csv").read_bytes())
-    batches = ingest([SAMPLE, copy], empty_home, today=TODAY)
+    batches = ingest([*SAMPLES, copy], empty_home, today=TODAY)
     assert {batch["status"] for batch in batches} == {"already_loaded"}
     assert contents(empty_home) == before
 
@@ -147,7 +148,7 @@ def test_main_handler_counts_and_co_handlers_are_named(empty_home):
 
 
 def test_no_personal_data_anywhere_in_the_warehouse(empty_home):
-    ingest([SAMPLE], empty_home, today=TODAY)
+    ingest(SAMPLES, empty_home, today=TODAY)
     with warehouse.connect(empty_home, read_only=True) as connection:
         tables = connection.execute("select table_name from duckdb_tables() where schema_name = 'core'").fetchall()
         for (table,) in tables:

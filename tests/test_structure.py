@@ -33,7 +33,7 @@ def test_data_flows_one_way(path):
     top = {name.split(".")[0] for name in found}
     part = path.relative_to(ROOT).parts
     assert ("pipelines" if part[0] == "app" else "app") not in top
-    if part[:2] in (("app", "charts"), ("app", "exports")):
+    if part[:2] in (("app", "charts"), ("app", "exports"), ("app", "reports")):
         assert "streamlit" not in top
     if part[:2] == ("pipelines", "detectors"):
         assert not top & {"duckdb", "datetime", "time"}

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import disclosure, filters, page, server, wording
 from app.parts import casework, course, listed, week
-from app.parts.warning import safe_signals
+from app.warned import safe_signals
 from pipelines import build
 from pipelines.config import home as open_home
 from tests import builders
@@ -364,7 +364,7 @@ def test_a_period_that_reaches_before_the_data_says_so(patchy):
 def test_the_week_is_always_in_the_url_and_in_links(full):
     at = opened("weekly")
     assert at.query_params["week"] in ("2026-W46", ["2026-W46"])
-    assert links(at) and all("week=2026-W" in link.query_string for link in links(at))
+    assert links(at) and all("=2026-W" in link.query_string for link in links(at))  # week, or period of a report
 
 
 def test_figures_nobody_gave_are_left_out(patchy):

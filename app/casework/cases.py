@@ -22,7 +22,7 @@ from pipelines import redact
 
 __all__ = [
     "Case", "Conflict", "Refused", "Unavailable",
-    "act", "case", "covered", "current", "due_list", "history", "precision", "recurring",
+    "act", "case", "covered", "current", "due_list", "history", "precision", "recurring", "steps_between", "with_standing",
 ]  # fmt: skip
 
 MAX_NOTE = 2000
@@ -267,16 +267,21 @@ def history(signal_id: str) -> pl.DataFrame:
     ).with_columns(is_late=pl.col("at").dt.date() > pl.col("was_due_on")).select(list(HISTORY))  # fmt: skip
 
 
-def current(signal_ids: Iterable[str] | None = None, *, on: date | None = None) -> pl.DataFrame:
-    """Where do these cases stand (None: all), now or at the end of a past day `on`? CURRENT, by signal_id.
+def current(
+    signal_ids: Iterable[str] | None = None, *, on: date | None = None, until: datetime | None = None
+) -> pl.DataFrame:
+    """Where do these cases stand (None: all), now, at the end of a past day `on` or at a past moment `until`? CURRENT, by
+    signal_id.
 
     A warning nobody has acted on has no row: its status is new. due_on: of the next step; opened_at: of the first action;
     ended_at: of 销号 or 误报, null for what is open. Names from signal_level on are those of the warning as it was at the
     last action; snapshot: all of it, JSON.
     """
-    today = on or date.today()
+    if on is not None:
+        until = datetime.combine(on, datetime.max.time())
+    today = until.date() if until else date.today()
     with store.reading() as connection:
-        frame = _now(connection) if on is None else _standing(connection, on)
+        frame = _standing(connection, until) if until else _now(connection)
     if signal_ids is not None:
         frame = frame.filter(pl.col("signal_id").is_in(list(signal_ids)))
     return frame.with_columns(is_overdue=(pl.col("due_on") < today).fill_null(False)).select(list(CURRENT))
@@ -294,8 +299,8 @@ def _now(connection: sa.Connection) -> pl.DataFrame:
     return _known[place][1]
 
 
-def _standing(connection: sa.Connection, on: date | None) -> pl.DataFrame:
-    """CURRENT but for is_overdue, from the actions up to the end of a day."""
+def _standing(connection: sa.Connection, until: datetime | None) -> pl.DataFrame:
+    """CURRENT but for is_overdue, from the actions up to a moment."""
     action, at = case_action.c.action, case_action.c.at
     told = sa.select(
         case_action.c.signal_id,
@@ -303,8 +308,8 @@ def _standing(connection: sa.Connection, on: date | None) -> pl.DataFrame:
         sa.func.min(at).label("opened_at"),
         sa.func.max(sa.case((action.in_(("close", "dismiss")), at))).label("ended_at"),
     )
-    if on is not None:
-        told = told.where(at < datetime.combine(on + timedelta(days=1), datetime.min.time()))
+    if until is not None:
+        told = told.where(at <= until)
     last = told.group_by(case_action.c.signal_id).subquery()
     question = (
         sa.select(case_action, last.c.opened_at, last.c.ended_at)
@@ -419,6 +424,74 @@ def _line(code: str, above: Mapping[str, str | None]) -> list[str]:
     while (code := above.get(code) or code) not in line:
         line.append(code)
     return line
+
+
+COVERED, AGAIN = "covered", "again"
+STATUSES = workflow.STATUSES | {COVERED: "办理中的同一件事", AGAIN: "销号后又出现"}
+"""Beside the statuses of a case: what a listed warning can be to another case, or to its own that was closed."""
+_STANDING = {
+    "case_status": pl.String, "to_unit": pl.String, "due_on": pl.Date, "is_overdue": pl.Boolean, "finding": pl.String,
+    "reason": pl.String,
+}  # fmt: skip
+
+
+def with_standing(
+    signals: pl.DataFrame, known: pl.DataFrame | None, places: pl.DataFrame, issues: pl.DataFrame
+) -> pl.DataFrame:
+    """Adds to warnings where they stand: case_status, to_unit, due_on, is_overdue, finding, reason; null where not known.
+
+    case_status: one of STATUSES. covered: not pushed, and another warning of the same thing is being handled
+    (covered_by: its id). again: listed in a week after it was closed. known: `current` of all cases; None: not readable.
+    """
+    if known is None or signals.is_empty():
+        nothing = {**_STANDING, "covered_by": pl.String}
+        unknown = (pl.lit(None, kind).alias(name) for name, kind in nothing.items())
+        return signals.with_columns(unknown).with_columns(is_overdue=pl.lit(False))
+    found = covered(signals, places, issues, known=known)
+    again = recurring(signals, known=known)
+    return (
+        signals.join(
+            known.rename({"status": "case_status"}).select("signal_id", *_STANDING),
+            on="signal_id",
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(
+            pl.col("signal_id").replace_strict(found, default=None, return_dtype=pl.String).alias("covered_by"),
+            pl.col("is_overdue").fill_null(False),
+        )
+        .with_columns(
+            pl.when(pl.col("signal_id").is_in(list(again)))
+            .then(pl.lit(AGAIN))
+            .when(pl.col("case_status").fill_null("new") == "new", pl.col("covered_by").is_not_null())
+            .then(pl.lit(COVERED))
+            .otherwise(pl.col("case_status").fill_null("new"))
+            .alias("case_status")
+        )
+    )
+
+
+def steps_between(first_on: date, last_on: date, *, until: datetime | None = None) -> pl.DataFrame:
+    """How often was each action taken from the first to the last day, on how many warnings? action, n_actions, n_signals.
+
+    One row an action of ACTIONS, in their order. until: what was done later is not known.
+    """
+    action, at = case_action.c.action, case_action.c.at
+    end = datetime.combine(last_on + timedelta(days=1), datetime.min.time())
+    question = (
+        sa.select(action, sa.func.count(), sa.func.count(case_action.c.signal_id.distinct()))
+        .where(at >= datetime.combine(first_on, datetime.min.time()), at < end)
+        .group_by(action)
+    )
+    if until is not None:
+        question = question.where(at <= until)
+    with store.reading() as connection:
+        found = {row[0]: (row[1], row[2]) for row in connection.execute(question)}
+    return pl.DataFrame(
+        [(name, *found.get(name, (0, 0))) for name in workflow.ACTIONS],
+        schema={"action": pl.String, "n_actions": pl.Int64, "n_signals": pl.Int64},
+        orient="row",
+    )
 
 
 def precision(since: date | None = None) -> dict[str, Any]:

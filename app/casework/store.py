@@ -4,8 +4,10 @@ YANPAN_STATE is sqlite:///path, postgresql://user:password@host/database, or fil
 (so that no password stands in the environment). The database is brought up to date by Alembic on first use, under a lock,
 so that two processes may start at once.
 
-Two tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
-seq, and its state is the last of them; and `delivery`, the outbox of push messages.
+Five tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
+seq, and its state is the last of them; `delivery`, the outbox of push messages; `report_issue` and `export_log`, both
+append-only: what was issued and what was taken away (app/reports/register.py); `review`, append-only: what looking an
+item over again found (app/casework/reviews.py).
 """
 
 import json
@@ -28,7 +30,7 @@ from app import versions
 SETTING = "YANPAN_STATE"
 FILE = "state.sqlite"
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISION = "0002"  # the newest in MIGRATIONS
+REVISION = "0004"  # the newest in MIGRATIONS
 WAIT_SECONDS = 30  # for another writer
 
 metadata = sa.MetaData()
@@ -76,6 +78,60 @@ delivery = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.UniqueConstraint("dedupe_key", name="delivery_dedupe"),
     sa.Index("delivery_waiting", "status", "next_try_at"),
+)
+report_issue = sa.Table(
+    "report_issue",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("period_code", sa.String(20), nullable=False),
+    sa.Column("area_code", sa.String(40), nullable=False),  # empty: the whole city
+    sa.Column("area_name", sa.String(200), nullable=False),
+    sa.Column("audience", sa.String(20), nullable=False),
+    sa.Column("number", sa.Integer),  # 第N期 of its year; null: without
+    sa.Column("revision", sa.Integer, nullable=False),  # 1, 2 … of the same report
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("mark", sa.String(40), nullable=False),
+    sa.Column("version", sa.String(20), nullable=False),  # of the marts
+    sa.Column("as_of", sa.Date, nullable=False),  # the day whose data it shows
+    sa.Column("fingerprint", sa.String(40), nullable=False),
+    sa.Column("issued_at", sa.DateTime, nullable=False),  # the office's local time; casework as it stood then
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("formats", sa.String(80), nullable=False),  # docx,pptx
+    sa.Column("files", sa.JSON, nullable=False),  # [{path (below HOME), format, bytes, sha256}]
+    sa.UniqueConstraint("kind", "period_code", "area_code", "audience", "revision", name="report_issue_revision"),
+)
+export_log = sa.Table(
+    "export_log",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),  # the office's local time
+    sa.Column("role", sa.String(20)),  # null: not said
+    sa.Column("page", sa.String(80), nullable=False),
+    sa.Column("what", sa.String(300), nullable=False),  # name of the file
+    sa.Column("format", sa.String(20), nullable=False),
+    sa.Column("version", sa.String(80), nullable=False),  # of the marts, and the fingerprint of a report
+    sa.Column("n_bytes", sa.BigInteger, nullable=False),
+)
+review = sa.Table(
+    "review",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),  # spot 抽查, case 案件评查
+    sa.Column("event_key", sa.String(40), nullable=False),  # an item; the last row of an item and kind holds
+    sa.Column("unit_name", sa.String(200)),  # that handled it, as it was then
+    sa.Column("issue_code", sa.String(40)),
+    sa.Column("closed_on", sa.Date, nullable=False),
+    sa.Column("draw", sa.String(200), nullable=False),  # how it came to be drawn: period, area, strata, n, seed
+    sa.Column("result", sa.String(20), nullable=False),
+    sa.Column("points", sa.Integer, nullable=False),  # 100 less what the checklist took off
+    sa.Column("faults", sa.JSON, nullable=False),  # codes of the checklist
+    sa.Column("note", sa.Text, nullable=False),  # redacted
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),  # the office's local time
+    sa.Column("version", sa.String(80), nullable=False),  # of the marts
+    sa.Column("request_id", sa.String(80), nullable=False),  # one click, one row
+    sa.UniqueConstraint("request_id", name="review_request"),
 )
 
 

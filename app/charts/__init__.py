@@ -1,9 +1,11 @@
 """Frame → figure or deck. No Streamlit here: screen, exports and tests draw from the same functions.
 
-    series.py  trend, lines, spark           ranks.py  ranking, pareto, treemap
+    series.py  trend, lines, stacked, spark  ranks.py  ranking, pareto, treemap
     maps.py    locator_map, hotspot_deck, fit_view, class_legend, MissingBoundary, View
+    flows.py   flows, steps, shares
     breaks.py  sequential_classes, change_classes, Classes
     style.py   the layout all figures share
+    native.py  the same figures for a chart of an office program
 
 Show with st.plotly_chart(figure, theme=None, config=style.CONFIG).
 """

@@ -1,5 +1,6 @@
 """How did one place and comparable ones go on after a warning was closed?"""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import plotly.graph_objects as go
@@ -8,6 +9,8 @@ import polars as pl
 from app.charts import style
 from app.charts.series import lines
 from app.palette import PANEL
+
+SPAN = "预警至销号"
 
 
 def before_after(series: pl.DataFrame, *, title: str, since_on: date, closed_on: date, emphasis: str) -> go.Figure:
@@ -25,5 +28,7 @@ def before_after(series: pl.DataFrame, *, title: str, since_on: date, closed_on:
     figure.add_shape(
         type="rect", xref="x", yref="paper", x0=x0, x1=x1, y0=0, y1=1, fillcolor=PANEL, line={"width": 0}, layer="below"
     )
-    style.say(figure, "预警至销号", x=x1, y=1, yref="paper", xanchor="right", yanchor="top", xshift=-3, yshift=-2)
+    style.say(figure, SPAN, x=x1, y=1, yref="paper", xanchor="right", yanchor="top", xshift=-3, yshift=-2)
+    if isinstance(figure, style.Drawing) and figure.native:
+        figure.native = replace(figure.native, spans=((since_on, closed_on, SPAN),))
     return figure

@@ -219,22 +219,33 @@ def locator_map(
     top = 44 if title else 8
     figure, (west, south, east, north), squeeze = _plain_map(shapes.values(), title, height=height, left=left, top=top)
     for k, colour in enumerate(classes.colours):
-        _add_polygons(figure, [shapes[r["place_code"]] for r in rows if _class_of(r, classes) == k], colour)
-    _add_polygons(figure, [shapes[row["place_code"]] for row in rows if row["value"] is None], NO_VALUE)
+        _add_places(figure, [row for row in rows if _class_of(row, classes) == k], shapes, colour, measure_label)
+    _add_places(figure, [row for row in rows if row["value"] is None], shapes, NO_VALUE, measure_label)
     if selected in shapes:
-        _add_polygons(figure, [shapes[selected]], "rgba(0,0,0,0)", outline=INK, width=2.4)
+        _add_polygons(figure, [shapes[selected]], "rgba(0,0,0,0)", ["选中区域"], outline=INK, width=2.4)
     _add_hover_points(figure, rows, measure_label)
     _add_circles(figure, circles, squeeze)
     per_degree = min((height - top - 22) / (north - south), 560 / ((east - west) * squeeze))
     _add_map_labels(figure, rows, max_labels, per_degree * squeeze, per_degree)
     _add_legend(figure, entries, head)
     _add_scale_bar(figure, west, south, east, squeeze)
+    figure.redraw = lambda _, high: locator_map(
+        places,
+        geometry,
+        title=title,
+        measure_label=measure_label,
+        classes=classes,
+        selected=selected,
+        max_labels=max_labels,
+        circles=circles,
+        height=round(high),
+    )
     return figure
 
 
 def _plain_map(
     shapes: Collection[str], title: str, *, height: int, left: float, top: float
-) -> tuple[go.Figure, tuple[float, float, float, float], float]:
+) -> tuple[style.Drawing, tuple[float, float, float, float], float]:
     """An empty figure in degrees, its bounds (west, south, east, north), and how much a degree of longitude is shorter."""
     west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
     squeeze = math.cos(math.radians((south + north) / 2))
@@ -266,7 +277,7 @@ def warnings_map(
     top = 44 if title else 8
     figure, (west, south, east, north), squeeze = _plain_map(shapes, title, height=height, left=8, top=top)
     per_degree = min((height - top - 22) / (north - south), 400 / ((east - west) * squeeze))
-    _add_polygons(figure, shapes, PANEL, outline=FAINT)
+    _add_polygons(figure, shapes, PANEL, [row["place_name"] for row in rows], outline=FAINT)
     known = [row for row in rows if row["lon"] is not None]
     figure.add_scatter(
         x=[row["lon"] for row in known],
@@ -311,14 +322,35 @@ def _class_of(row: Mapping[str, Any], classes: Classes) -> int | None:
     return None if row["value"] is None else classes.index(row["value"])
 
 
-def _add_polygons(
-    figure: go.Figure, shapes: Sequence[str], colour: str, *, outline: str = "#FFFFFF", width: float = 0.9
+def _add_places(
+    figure: style.Drawing,
+    rows: Sequence[Mapping[str, Any]],
+    shapes: Mapping[str, str],
+    colour: str,
+    measure_label: str,
 ) -> None:
-    """All polygons of one colour as one trace."""
+    """The places of one class; on a slide each is called by its name and value: 云溪区长宁街道 48件."""
+    unit = measure_label.partition("（")[2].rstrip("）")
+    names = [f"{row['place_name']} {_value_text(row)}{unit if _value_text(row)[-1:].isdigit() else ''}" for row in rows]
+    _add_polygons(figure, [shapes[row["place_code"]] for row in rows], colour, names)
+
+
+def _add_polygons(
+    figure: style.Drawing,
+    shapes: Sequence[str],
+    colour: str,
+    names: Sequence[str],
+    *,
+    outline: str = "#FFFFFF",
+    width: float = 0.9,
+) -> None:
+    """All polygons of one colour as one trace; `names`: of each shape."""
     x: list[float | None] = []
     y: list[float | None] = []
-    for shape in shapes:
+    of_rings: list[str] = []
+    for shape, name in zip(shapes, names, strict=True):
         for ring in _rings(shape):
+            of_rings.append(name)
             x += [point[0] for point in ring] + [None]
             y += [point[1] for point in ring] + [None]
     if x:
@@ -331,6 +363,7 @@ def _add_polygons(
             line={"color": outline, "width": width},
             hoverinfo="skip",
         )
+        figure.part_names = {**figure.part_names, len(style.traces_of(figure)) - 1: of_rings}
 
 
 def _add_circles(figure: go.Figure, circles: Sequence[Circle], squeeze: float) -> None:

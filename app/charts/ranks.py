@@ -10,6 +10,7 @@ import squarify
 
 from app.charts import style
 from app.charts.breaks import Classes, change_classes
+from app.charts.native import Native, Series
 from app.palette import ACCENT, DIVERGING, FAINT, INK, MUTED, NO_VALUE, PAPER, RULE
 
 ROW_HEIGHT, TIGHT_ROW_HEIGHT, TALL_ROW_HEIGHT = 30, 25, 42
@@ -67,12 +68,35 @@ def ranking(
         said.append(style.said(style.plain(change_label), **at_right, y=1, yref="paper", yanchor="bottom"))
     style.say_all(figure, said)
     style.subtitle(figure, f"单位：{unit}")
+    figure.native = Native(
+        "bar",
+        "名称",
+        names,
+        [
+            Series(
+                unit,
+                [row["value"] for row in rows],
+                "bar",
+                ACCENT,
+                {k: colour for k, colour in enumerate(colours) if colour != ACCENT},
+                {k: _remarks(row, has_change) for k, row in enumerate(rows) if has_change or notes[k]},
+            )
+        ],
+        unit,
+        remark=f"▲▼ {change_label}" if has_change else "",
+    )
     return figure
+
+
+def _remarks(row: dict[str, Any], has_change: bool) -> list[tuple[str, str]]:
+    """What stands behind the figure of a bar: its change, its note."""
+    change = [(style.signed_per_cent(row["change"]), _change_colour(row["change"]))] if has_change else []
+    return change + ([(str(row["note"]), MUTED)] if row.get("note") else [])
 
 
 def _row_figure(
     title: str, names: Sequence[str], *, right: float, middle: float = 0, n_lines: int = 2
-) -> tuple[go.Figure, list[dict[str, Any]]]:
+) -> tuple[style.Drawing, list[dict[str, Any]]]:
     """A figure with one name a row, first row on top, `middle` pixels between name and bar; and the names to say."""
     shown = [_row_name(name, n_lines) for name in names]
     left = style.text_width_of(shown, style.TEXT_SIZE) + 14 + middle
@@ -167,7 +191,17 @@ def pareto(frame: pl.DataFrame, *, title: str, unit: str = "件", n_shown: int =
     style.say_all(figure, said)
     n_needed = next((k + 1 for k, share in enumerate(cumulated) if share >= 0.8 - 1e-9), None)
     within = f"前 {n_needed} 项占 {cumulated[n_needed - 1]:.0%}" if n_needed else f"前 {len(counts)} 项不足八成"
-    style.subtitle(figure, f"单位：{unit}　{within}，共 {style.number(total)} {unit}")
+    remark = f"{within}，共 {style.number(total)} {unit}"
+    style.subtitle(figure, f"单位：{unit}　{remark}")
+    less = {k: FAINT for k in range(1, len(counts)) if cumulated[k - 1] >= 0.8 - 1e-9}
+    figure.native = Native(
+        "pareto",
+        "名称",
+        names,
+        [Series(unit, counts, "bar", ACCENT, less), Series("累计占比", cumulated, "share", CUMULATED)],
+        unit,
+        remark=remark + (f"；其余 {n_rest} 项合占 {rest / total:.0%}" if n_rest else ""),
+    )
     return figure
 
 
@@ -276,7 +310,7 @@ def treemap(
     if not rows:
         return style.empty(title)
     classes = change_classes([row["change_share"] for row in rows])
-    figure = style.paper_figure(title, height=height, left=0, right=0, bottom=4, kind=style.Resizable)
+    figure = style.paper_figure(title, height=height, left=0, right=0, bottom=4)
     area = _Box(0, 0, width, height - style.layout_of(figure).margin.t - 4)
     drawing = _Drawing()
     groups = _groups(rows)
@@ -284,10 +318,9 @@ def treemap(
         _draw_group(drawing, members, box, classes, change_label)
     _add_tiles(figure, drawing, area)
     _add_colour_key(figure, classes, sum(map(_total, groups.values())))
-    if isinstance(figure, style.Resizable):
-        figure.redraw = lambda wide, high: treemap(
-            frame, title=title, change_label=change_label, height=round(high), width=wide
-        )
+    figure.redraw = lambda wide, high: treemap(
+        frame, title=title, change_label=change_label, height=round(high), width=wide
+    )
     return figure
 
 

@@ -1,4 +1,4 @@
-"""What happened over time? trend (one series with what was expected), lines (a few side by side), spark (tiny)."""
+"""What happened over time? trend (one series with what was expected), lines (a few side by side), stacked, spark (tiny)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -8,10 +8,13 @@ import plotly.graph_objects as go
 import polars as pl
 
 from app.charts import style
-from app.palette import ACCENT, ACCENT_SOFT, CATEGORICAL, FAINT, MUTED, PANEL, WARNING
+from app.charts.native import Native, Series
+from app.palette import ACCENT, ACCENT_SOFT, CATEGORICAL, FAINT, INK, MUTED, PANEL, PAPER, WARNING
 
 MAX_COLOURED = 9
 MAX_ALARM_FIGURES = 8
+EXPECTED = "#7FA6B5"
+ALARM = "高于预期上限"
 
 
 def trend(series: pl.DataFrame, *, title: str, unit: str = "件", height: int = 340) -> go.Figure:
@@ -47,9 +50,25 @@ def trend(series: pl.DataFrame, *, title: str, unit: str = "件", height: int = 
     _add_actual(figure, starts, columns["n_events"], n_whole, unit)
     _add_alarms(figure, starts, columns)
     _label_trend(figure, columns, n_whole, bounds)
-    sign = {"sign": "▲", "sign_means": "高于预期上限", "sign_colour": WARNING} if has_alarm else {}
+    sign = {"sign": "▲", "sign_means": ALARM, "sign_colour": WARNING} if has_alarm else {}
     style.subtitle(figure, f"单位：{unit}", **sign)
+    figure.native = _native_trend(starts, columns, n_whole, unit)
     return figure
+
+
+def _native_trend(starts: Sequence[date], columns: dict[str, list[Any]], n_whole: int, unit: str) -> Native:
+    """Those of the lines that have a figure at all, and the alarms as a row of their own."""
+    alarms = [n if flag else None for n, flag in zip(columns["n_events"], columns["is_alarm"], strict=True)]
+    spoken = _not_crowded([k for k, n in enumerate(alarms) if n is not None], columns["n_events"], len(starts))
+    found = (
+        Series("实际", columns["n_events"], "subject", ACCENT),
+        Series("预期", columns["expected"], "expected", EXPECTED),
+        Series("上限", columns["upper_bound"], "upper", EXPECTED),
+        Series("去年同期", columns["n_events_year_ago"], "dashed", FAINT),
+        Series(ALARM, alarms, "alarm", WARNING, spoken=spoken),
+    )
+    told = [one for one in found if any(value is not None for value in one.values)]
+    return Native("line", "日期", starts, told, unit, sign_means=ALARM, n_incomplete=len(starts) - n_whole)
 
 
 _VALUES = ("n_events", "expected", "upper_bound", "n_events_year_ago")
@@ -143,7 +162,7 @@ def _add_expected(
             for a, b in zip(values, upper, strict=True)
         ]
         _add_line(
-            figure, "预期", _iso(starts), values, "%{text} " + unit + "<extra></extra>", color="#7FA6B5", width=1.4
+            figure, "预期", _iso(starts), values, "%{text} " + unit + "<extra></extra>", color=EXPECTED, width=1.4
         )
         figure.data[-1].text = said
 
@@ -175,7 +194,7 @@ def _add_alarms(figure: go.Figure, starts: Sequence[date], columns: dict[str, li
         x=[starts[i].isoformat() for i in at],
         y=[columns["n_events"][i] for i in at],
         mode="markers+text",
-        name="高于预期上限",
+        name=ALARM,
         text=[style.bold(style.number(columns["n_events"][i])) if i in spoken else "" for i in at],
         textposition="top center",
         textfont={"color": WARNING, "size": style.SMALL_SIZE},
@@ -250,7 +269,64 @@ def lines(
             labels.append((shown[name], float(known[-1]), CATEGORICAL[k]))
     style.end_labels(figure, labels, bounds)
     n_grey = len(order) - len(coloured)
-    style.subtitle(figure, f"单位：{unit}" + (f"　灰线：其余 {n_grey} 项" if n_grey else ""))
+    said = f"灰线：其余 {n_grey} 项" if n_grey else ""
+    style.subtitle(figure, f"单位：{unit}" + (f"　{said}" if said else ""))
+    told = [Series(name, values[name], "line", CATEGORICAL[k]) for k, name in enumerate(coloured)]
+    told += [Series(name, values[name], "context", FAINT) for name in order if name not in coloured]
+    figure.native = Native("line", "日期", starts, told, unit, remark=said)
+    return figure
+
+
+def stacked(frame: pl.DataFrame, *, title: str, unit: str = "件", height: int = 360) -> go.Figure:
+    """What is each of a few periods or places made of?
+
+    frame: label (the column's name), series_name, n_events (≥ 0, null = none); long form. Labels and series stand in
+    the order in which they first appear, the first series at the bottom; give at most 10 series.
+    """
+    if frame.is_empty():
+        return style.empty(title)
+    frame = style.with_plain_numbers(frame)
+    labels = frame["label"].unique(maintain_order=True).to_list()
+    names = frame["series_name"].unique(maintain_order=True).to_list()
+    counts = {row[:2]: row[2] for row in frame.select("series_name", "label", "n_events").iter_rows()}
+    values = {name: [counts.get((name, label)) for label in labels] for name in names}
+    totals = [sum(values[name][k] or 0 for name in names) for k in range(len(labels))]
+    shown = {name: style.plain(style.shorten(name, 11)) for name in names}
+    figure = style.paper_figure(title, height=height, right=style.label_margin(list(shown.values())))
+    bounds = style.show_values(figure, max(totals) * 1.06)
+    figure.update_xaxes(
+        visible=True,
+        range=[-0.5, len(labels) - 0.5],
+        tickvals=list(range(len(labels))),
+        ticktext=[style.plain(label) for label in labels],
+        tickfont={"size": style.SMALL_SIZE, "color": MUTED},
+        tickangle=0,
+    )
+    below, ends = [0.0] * len(labels), []
+    for k, name in enumerate(names):
+        figure.add_bar(
+            x=list(range(len(labels))),
+            y=[value or 0 for value in values[name]],
+            base=list(below),
+            width=0.62,
+            name=style.plain(name),
+            marker={"color": CATEGORICAL[k], "line": {"color": PAPER, "width": 1}},
+            hovertext=[f"<b>{style.plain(name)}</b><br>{style.number(value)} {unit}" for value in values[name]],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+        ends.append((shown[name], below[-1] + (values[name][-1] or 0) / 2, CATEGORICAL[k]))
+        below = [low + (value or 0) for low, value in zip(below, values[name], strict=True)]
+    style.end_labels(figure, ends, bounds)
+    style.say_all(
+        figure,
+        [
+            style.said(style.number(total), x=k, y=total, xanchor="center", yanchor="bottom", yshift=2, colour=INK)
+            for k, total in enumerate(totals)
+        ],
+    )
+    style.subtitle(figure, f"单位：{unit}")
+    told = [Series(name, values[name], "bar", CATEGORICAL[k]) for k, name in enumerate(names)]
+    figure.native = Native("stacked", "名称", labels, told, unit)
     return figure
 
 

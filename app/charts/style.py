@@ -7,16 +7,18 @@ Sizes are pixels of a figure about 860 wide; the exporter scales them.
 import html
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 import polars.selectors as cs
 
+from app.charts.native import Native
 from app.palette import FAINT, GRID, INK, MUTED, PAPER
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
@@ -192,11 +194,18 @@ def _with_years(marked: Sequence[date], pattern: str) -> tuple[list[str], list[s
 # ---------------------------------------------------------------- the figure
 
 
-class Resizable(go.Figure):
-    """A figure that is better laid out anew than stretched; the exporter asks for the size of its page."""
+class Drawing(go.Figure):
+    """A figure that knows more than the browser is told: what the exports to office programs need.
 
+    These are attributes of the object alone: plotly neither copies them nor writes them into a figure's JSON.
+    """
+
+    native: Native | None = None
+    """The same as a chart of an office program; None where it has none (maps, treemaps): its shapes are drawn one by one."""
+    part_names: Mapping[int, Sequence[str]] = MappingProxyType({})
+    """Trace (its number) → the name of each of its rings, as a shape is called on a slide; a place keeps one name."""
     redraw: Callable[[float, float], go.Figure] | None = None
-    """(width, height) of the whole figure in pixels → the figure for it."""
+    """(width, height) of the whole figure in pixels → the figure for it; where it is better laid out anew than stretched."""
 
 
 def paper_figure(
@@ -206,10 +215,9 @@ def paper_figure(
     left: float = 46,
     right: float = 24,
     bottom: float = 46,
-    kind: type[go.Figure] = go.Figure,
-) -> go.Figure:
+) -> Drawing:
     """An empty figure: title at the top left, both axes hidden until set. Without a title no room is kept for one."""
-    figure = kind()
+    figure = Drawing()
     figure.update_layout(
         template=None,
         height=height,

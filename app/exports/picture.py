@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -29,28 +30,38 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import ScaledTranslation, Transform, blended_transform_factory
 
-from app.charts.style import Resizable, em_width, layout_of, traces_of
+from app.charts.style import Drawing, em_width, layout_of, traces_of
 from app.palette import ACCENT, INK, MUTED, PAPER, RULE
 
 SLIDE = (1600, 900)
 DPI = 100
 LARGEST_SCALE, LARGEST_ROW_SCALE, LAID_OUT_SCALE = 1.75, 2.3, 1.5
 """How much larger than on the screen type may become on a slide; more where a few rows should fill it."""
+DOCUMENT = (1560, 858)
+"""A picture in a document: 10 pixels a millimetre of the text's width."""
+DOCUMENT_SCALE = 2.25
+"""The screen's 14 pixels are 9 points where the picture is 156 mm wide."""
+TALLEST = 1.2
+"""A picture of rows in a document, relative to its width: at most this, so that text still stands on its page."""
 
 FONTS = Path(__file__).resolve().parents[1] / "assets" / "fonts"
 FAMILY = "Yanpan Sans SC"
 FALLBACKS = (
+    "Yanpan Serif SC",
+    "DejaVu Sans",
     "Noto Sans CJK SC",
     "Source Han Sans SC",
     "WenQuanYi Micro Hei",
     "Microsoft YaHei",
     "SimHei",
-    "DejaVu Sans",
 )
+"""For rare characters; first what comes with the program, so that the picture is the same on every machine."""
+UNKNOWN = "〓"
 
 mpl.rcParams["svg.hashsalt"] = "yanpan"
 mpl.rcParams["svg.fonttype"] = "path"
@@ -60,21 +71,38 @@ class UnknownTrace(TypeError):
     """The figure has something this exporter cannot draw; a picture that lacks it would mislead."""
 
 
-def png(figure: go.Figure, *, title: str | None = None, note: str = "", size: tuple[int, int] = SLIDE) -> bytes:
+def png(
+    figure: go.Figure,
+    *,
+    title: str | None = None,
+    note: str = "",
+    size: tuple[int, int] | None = None,
+    bare: bool = False,
+) -> bytes:
     """The figure as PNG, `size` pixels.
 
     title: what and when; default the figure's own title, which otherwise stands below it where it says more.
     note: 口径, filters, as-of time and data version; stands below the figure, whole, on as many lines as it takes.
+    size: default SLIDE, DOCUMENT where bare.
+    bare: for a document that says title and note itself: only the figure, on white, its type 9 points where it stands
+    156 mm wide. A figure of rows (horizontal bars) is then as high as its rows, whatever the height in `size`.
     Same figure and words → same bytes. Safe to call from several threads.
     """
-    drawn, buffer = _draw(figure, title, note, size), io.BytesIO()
+    drawn, buffer = _draw(figure, title, note, size, bare), io.BytesIO()
     FigureCanvasAgg(drawn).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def svg(figure: go.Figure, *, title: str | None = None, note: str = "", size: tuple[int, int] = SLIDE) -> bytes:
+def svg(
+    figure: go.Figure,
+    *,
+    title: str | None = None,
+    note: str = "",
+    size: tuple[int, int] | None = None,
+    bare: bool = False,
+) -> bytes:
     """The figure as SVG; text is drawn as paths, so it looks the same without the font."""
-    drawn, buffer = _draw(figure, title, note, size), io.BytesIO()
+    drawn, buffer = _draw(figure, title, note, size, bare), io.BytesIO()
     FigureCanvasSVG(drawn).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
@@ -86,7 +114,7 @@ _families: list[str] = []
 
 
 def _font_families() -> list[str]:
-    """Our font first, then whatever of the usual Chinese fonts this machine has, for rare characters."""
+    """Our font first, then for rare characters our other one, then whatever of the usual Chinese fonts this machine has."""
     with _fonts_lock:
         if not _families:
             for file in sorted(FONTS.glob("*.ttf")):
@@ -101,6 +129,18 @@ def _font(size_px: float, *, bold: bool = False) -> font_manager.FontProperties:
     return font_manager.FontProperties(
         family=_font_families(), weight="bold" if bold else "normal", size=size_px * 72 / DPI
     )
+
+
+@lru_cache(maxsize=1)
+def _signs() -> frozenset[str]:
+    """Every character that one of the fonts can draw."""
+    files = [font_manager.findfont(font_manager.FontProperties(family=name)) for name in _font_families()]
+    return frozenset(chr(point) for file in files for point in FT2Font(file).get_charmap())
+
+
+def _drawable(text: str) -> str:
+    """What no font has is shown as 〓, not as an empty box."""
+    return "".join(sign if sign in _signs() or sign == "\n" else UNKNOWN for sign in text)
 
 
 _TAG = re.compile(r"</?[a-zA-Z][^>]*>")
@@ -122,7 +162,7 @@ def _words(marked: str) -> list[_Words]:
         bare = line.replace("<b>", "").replace("</b>", "")
         if _TAG.search(bare):
             raise UnknownTrace(f"图中文字含有不能导出的标记：{bare}")
-        lines.append(_Words(html.unescape(bare), is_bold))
+        lines.append(_Words(_drawable(html.unescape(bare)), is_bold))
         is_bold = is_bold and "</b>" not in line
     return lines
 
@@ -162,22 +202,30 @@ class _Page:
         return float(value)
 
 
-def _draw(figure: go.Figure, title: str | None, note: str, size: tuple[int, int]) -> Figure:
-    width, height = size
-    drawn = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
-    unit = min(width / 1600, height / 900)
-    side, own_head = 56 * unit, 26.0
-    top, bottom = _head(drawn, figure, title, size, unit), _foot(drawn, note, size, unit)
+def _draw(figure: go.Figure, title: str | None, note: str, size: tuple[int, int] | None, bare: bool) -> Figure:
+    own_head = 26.0
+    if bare:
+        width, height = size = _bare_size(figure, size or DOCUMENT, own_head)
+        drawn = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        unit = width / DOCUMENT[0]
+        side = top = bottom = 8 * unit
+    else:
+        width, height = size = size or SLIDE
+        drawn = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
+        unit = min(width / 1600, height / 900)
+        side = 56 * unit
+        top, bottom = _head(drawn, figure, title, size, unit), _foot(drawn, note, size, unit)
     room = height - top - bottom
-    if isinstance(figure, Resizable) and figure.redraw:
-        scale = LAID_OUT_SCALE * unit
+    if isinstance(figure, Drawing) and figure.redraw:
+        scale = (DOCUMENT_SCALE if bare else LAID_OUT_SCALE) * unit
         head = float(layout_of(figure).margin.t) - own_head
         figure = figure.redraw((width - 2 * side) / scale, room / scale + head)
     layout = layout_of(figure)
     margin = {name: float(getattr(layout.margin, name) or 0) for name in "lrtb"}
     own_height = float(layout.height or 360)
+    largest = DOCUMENT_SCALE if bare else LARGEST_ROW_SCALE if _has_rows(figure) else LARGEST_SCALE
     scale = min(
-        (LARGEST_ROW_SCALE if _has_rows(figure) else LARGEST_SCALE) * unit,
+        largest * unit,
         room / max(own_height - margin["t"] + own_head, 1),
         (width - 2 * side) / max(margin["l"] + margin["r"] + 260, 1),
     )
@@ -200,6 +248,15 @@ def _draw(figure: go.Figure, title: str | None, note: str, size: tuple[int, int]
         _draw_annotation(page, annotation)
     _finish_axes(page)
     return drawn
+
+
+def _bare_size(figure: go.Figure, size: tuple[int, int], own_head: float) -> tuple[int, int]:
+    """The size asked for; of a figure of rows as high as its rows."""
+    if not _has_rows(figure):
+        return size
+    layout, width = layout_of(figure), size[0]
+    high = (float(layout.height or 360) - float(layout.margin.t or 0) + own_head) * DOCUMENT_SCALE + 2 * 8
+    return width, round(min(high * width / DOCUMENT[0], TALLEST * width))
 
 
 def _kept_ratio(
@@ -258,7 +315,7 @@ def _say_line(
 ) -> None:
     width, height = size
     x, y = 56 * unit / width, (height - from_top) / height
-    drawn.text(x, y, text, font=font, color=colour, va="top", parse_math=False)
+    drawn.text(x, y, _drawable(text), font=font, color=colour, va="top", parse_math=False)
 
 
 def _foot(drawn: Figure, note: str, size: tuple[int, int], unit: float) -> float:
@@ -333,7 +390,7 @@ def _draw_ticks(page: _Page, name: str, axis: Any) -> None:
         texts = axis.ticktext if axis.ticktext is not None else axis.tickvals
         own.set_ticks(page.along(name, axis.tickvals), [_one_text(str(text)) for text in texts])
     elif page.categories[name]:
-        own.set_ticks(list(page.categories[name].values()), list(page.categories[name]))
+        own.set_ticks(list(page.categories[name].values()), [_drawable(name) for name in page.categories[name]])
     size = float(axis.tickfont.size or page.layout.font.size or 13)
     for label in own.get_ticklabels():
         label.set_fontproperties(_font(size * page.scale))

@@ -9,14 +9,13 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
-from app.charts.breaks import NO_DATA, Classes, change_classes, sequential_classes
+from app import disclosure, filters, marts, page, place_counts, wording
 from app.charts.maps import Circle, class_legend, fit_view, hotspot_deck, locator_map
 from app.charts.series import trend
-from app.palette import SEQUENTIAL
 from app.parts.course import safe_course
 from app.parts.issue import items, safe_issues, with_change
-from app.parts.warning import safe_evidence
+from app.place_counts import LEVELS, can_be_drawn, classes_of, n_in
+from app.warned import safe_evidence
 
 MEASURES = {"count": "件数", "rate": "每万人", "change": "变化"}
 MEASURE_LABELS = {"count": "件数（件）", "rate": "每万常住人口件数（件）", "change": "较上一等长时段的变化"}
@@ -26,9 +25,6 @@ FINER = {
     "town": ("community",),
     "community": (),
 }
-LEVELS = ("county", "town", "community")
-REST = "rest"
-"""The place_level of what a place has beyond the places below it: items that say no more than the place."""
 MAP_WIDTH, MAP_HEIGHT = 760, 500
 MAX_LABELLED = 150
 LABELS = {"n_events_before": "上期", "change_share": "变化", "rate": "每万人"}
@@ -106,35 +102,22 @@ def counted(choice: filters.Choice, span: filters.Period, city_code: str) -> pl.
         span.only_known(marts.query("place_counts", **scope, **span.parameters(), place_level=level))
         for level in LEVELS
     ]
-    places = pl.concat(
-        frame.with_columns(pl.lit(level).alias("place_level")) for level, frame in zip(LEVELS, known, strict=True)
-    )
     totals = [
         marts.query("located_counts", **scope, from_on=first, to_on=first + timedelta(weeks=span.n_weeks - 1))[
             "n_events"
         ][0]
         for first in (span.from_on, span.before_on)
     ]
-    city = {"place_code": city_code, "place_level": "city", "n_events": totals[0], "n_events_before": totals[1]}
-    whole = span.only_known(pl.DataFrame([city]))
-    every = pl.concat([places, whole], how="diagonal_relaxed")
-    frame = pl.concat([every, _rests(every)], how="diagonal_relaxed")
+    city = pl.DataFrame([{"place_code": city_code, "n_events": totals[0], "n_events_before": totals[1]}])
     told = {
-        name: frame["place_code"].is_in([city_code, *_told_by_warnings(choice, week if span.n_weeks == 1 else None)])
+        name: [city_code, *_told_by_warnings(choice, week if span.n_weeks == 1 else None)]
         for name, week in (("n_events", span.to_on), ("n_events_before", span.before_on))
     }
-    now, before = pl.col("n_events"), pl.col("n_events_before")
     return page.drawn(  # worked out once for the same counts: up to half a second for a thousand places
-        disclosure.suppress,
-        frame.with_columns(
-            (now / pl.col("population") * 10_000).alias("rate"),
-            pl.when(before >= wording.SMALL_BASE).then(now / before - 1).alias("change_share"),
-        ),
-        measures=["n_events", "n_events_before"],
-        tree=("place_code", "parent_code"),
-        shown=told,
-        derived={"rate": ["n_events"], "change_share": ["n_events", "n_events_before"]},
-        k=disclosure.threshold(choice.issue, choice.group),
+        place_counts.safe,
+        place_counts.whole_city(known, span.only_known(city).row(0, named=True)),
+        told,
+        disclosure.threshold(choice.issue, choice.group),
     )
 
 
@@ -154,115 +137,10 @@ def _told_by_warnings(choice: filters.Choice, week: date | None) -> list[str]:
     return codes
 
 
-def _rests(places: pl.DataFrame) -> pl.DataFrame:
-    below = places.group_by(pl.col("parent_code").alias("place_code")).agg(
-        pl.col("n_events").sum().alias("below"), pl.col("n_events_before").sum().alias("below_before")
-    )
-    return (
-        places.join(below, on="place_code")
-        .select(
-            (pl.col("place_code") + f"/{REST}").alias("place_code"),
-            pl.col("place_code").alias("parent_code"),
-            pl.lit(REST).alias("place_level"),
-            pl.col("place_level").alias("place_name"),
-            pl.max_horizontal(pl.col("n_events") - pl.col("below"), 0).alias("n_events"),
-            pl.max_horizontal(pl.col("n_events_before") - pl.col("below_before"), 0).alias("n_events_before"),
-        )
-        .filter((pl.col("n_events") > 0) | (pl.col("n_events_before") > 0))
-    )
-
-
-def inside_of(places: pl.DataFrame, level: str, place: dict) -> pl.DataFrame:
-    """Of `counted`: the places of one level in the place looked at, most first."""
-    frame = places.filter(pl.col("place_level") == level)
-    if place["place_level"] != "city":
-        frame = frame.filter(pl.col(f"{place['place_level']}_code") == place["place_code"])
-    return disclosure.without_order(
-        frame.sort("n_events", "place_code", descending=[True, False], nulls_last=True), "n_events", "place_code"
-    )
-
-
-def valued(places: pl.DataFrame, measure: str) -> pl.DataFrame:
-    """Adds the measure drawn (value) and in words (value_text); a count of 「<k」 is drawn as the lowest, a hidden one not."""
-    drawn = {"count": "n_events", "rate": "rate", "change": "change_share"}[measure]
-    value = pl.col(drawn).cast(pl.Float64)
-    if measure == "count":
-        value = pl.when(_is_small("n_events")).then(1.0).otherwise(value)
-    text = [_in_words(row) for row in places.iter_rows(named=True)]
-    return places.with_columns(value.alias("value"), pl.Series("value_text", text, dtype=pl.String))
-
-
-def _is_small(name: str) -> pl.Expr:
-    return pl.col(name + disclosure.MARK).str.starts_with("<").fill_null(False)
-
-
-def n_items(row: Mapping[str, object], name: str = "n_events") -> str:
-    """12 件；<5 件；件数隐去；—"""
-    mark = row[name + disclosure.MARK]
-    return wording.items(row[name]) if mark is None else "件数隐去" if mark == disclosure.HIDDEN else f"{mark} 件"  # type: ignore[arg-type]
-
-
-def _in_words(row: dict) -> str:
-    now, before = row["n_events" + disclosure.MARK], row["n_events_before" + disclosure.MARK]
-    if row["n_events"] is None and now is None:
-        return "无数据"
-    words = n_items(row) + (f"，每万人 {wording.number(row['rate'], 1)} 件" if now is None else "")
-    change = (
-        f"（{wording.change(row['n_events'], row['n_events_before']).words}）" if now is None and before is None else ""
-    )
-    return f"{words}，上期 {n_items(row, 'n_events_before')}{change}"
-
-
-def classes_of(frame: pl.DataFrame, measure: str) -> Classes:
-    """Classes of what is shown; a count of 「<k」 falls into the lowest above zero, what is hidden into none."""
-    shown = frame.filter(pl.col("n_events" + disclosure.MARK).is_null())
-    values, hidden = shown["value"].to_list(), len(frame) - len(shown)
-    if measure == "change":
-        classes = change_classes(frame["value"].to_list())
-        return replace(classes, null_label=_null_label(frame, classes.null_label, "small")) if hidden else classes
-    classes = sequential_classes(values, whole=measure == "count")
-    if not hidden:
-        return classes
-    if measure == "rate":
-        return replace(classes, null_label=_null_label(frame, classes.null_label, "small"))
-    known = [value for value in values if value is not None]
-    if frame.select(_is_small("n_events").any()).item() and not classes.edges:
-        least = (
-            f"不足 {max(known) + 1:,.0f}"
-            if known and max(known)
-            else frame.filter(_is_small("n_events"))["n_events" + disclosure.MARK][0]
-        )
-        if known and not max(known):
-            classes = Classes((1.0,), (SEQUENTIAL[0], SEQUENTIAL[3]), ("0", least))
-        else:
-            classes = Classes((), (SEQUENTIAL[3],), (least,))
-    return replace(classes, null_label=_null_label(frame, classes.null_label, "hidden"))
-
-
-def _null_label(frame: pl.DataFrame, said: str, kind: str) -> str:
-    """What the legend says of the places without a colour."""
-    marks = frame["n_events" + disclosure.MARK].drop_nulls()
-    unknown = frame["n_events"].is_null() & frame["n_events" + disclosure.MARK].is_null()
-    words = [disclosure.HIDDEN] if (marks == disclosure.HIDDEN).any() or kind == "small" else []
-    rest = said if said != NO_DATA or unknown.any() else ""
-    return "，或".join(part for part in (*words, rest) if part)
-
-
 def boundaries(level: str, place: dict) -> dict[str, str]:
     """place_code → geometry of one level inside the place looked at."""
     parent = None if place["place_level"] == "city" else place["place_code"]
     return dict(marts.query("boundaries", place_level=level, inside=parent).iter_rows())
-
-
-def without_boundary(counts: pl.DataFrame, geometry: Mapping[str, str]) -> pl.DataFrame:
-    """The places no map can show: no boundary, and either items or a place in the reference."""
-    has_items = (pl.col("n_events") > 0).fill_null(False) | pl.col("n_events" + disclosure.MARK).is_not_null()
-    return counts.filter(~pl.col("place_code").is_in(list(geometry)) & (has_items | ~pl.col("is_provisional")))
-
-
-def can_be_drawn(missing: pl.DataFrame, geometry: Mapping[str, str]) -> bool:
-    """A map with a hole misleads: it is drawn when what it lacks is outside the reference and listed beside it."""
-    return bool(geometry) and bool(missing["is_provisional"].all())
 
 
 def not_on_the_map(missing: pl.DataFrame, level: str, geometry: Mapping[str, str]) -> str:
@@ -275,25 +153,6 @@ def not_on_the_map(missing: pl.DataFrame, level: str, geometry: Mapping[str, str
     names = "、".join(missing["place_name"].head(5)) + ("等" if len(missing) > 5 else "")
     said = f"{len(missing)} 个{word}没有边界（{names}）{n_in(missing)}"
     return f"{said}，不在图上，列在表里。" if can_be_drawn(missing, geometry) else f"{said}；用表格代替地图。"
-
-
-def n_in(places: pl.DataFrame) -> str:
-    """，共 12 件; nothing where one of the counts is hidden: the sum could tell it."""
-    has_hidden = places["n_events" + disclosure.MARK].is_not_null().any()
-    return "" if has_hidden else f"，共 {places['n_events'].sum():,} 件"
-
-
-def not_placed(places: pl.DataFrame, level: str, place: dict) -> str:
-    """How many items of this place name none of the places of this level? Empty when none."""
-    above = LEVELS[: LEVELS.index(level)]
-    of_place = pl.col("parent_code") == place["place_code"]
-    inside = [code for upper in above for code in inside_of(places, upper, place)["place_code"]] if above else []
-    rests = places.filter((pl.col("place_level") == REST) & (of_place | pl.col("parent_code").is_in(inside)))
-    word = wording.PLACE_LEVELS[level]
-    if rests["n_events" + disclosure.MARK].is_not_null().any():
-        return f"一部分没有写明{word}"
-    n = rests["n_events"].sum()
-    return f"{n:,} 件没有写明{word}" if n else ""
 
 
 def draw(

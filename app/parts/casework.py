@@ -11,12 +11,10 @@ import streamlit as st
 
 from app import marts, page, roles, wording
 from app.casework import cases, workflow
+from app.casework.cases import AGAIN, STATUSES
 from app.parts.warning import headline, responsible
 from app.roles import Actor
 
-COVERED, AGAIN = "covered", "again"
-STATUSES = workflow.STATUSES | {COVERED: "办理中的同一件事", AGAIN: "销号后又出现"}
-"""Beside the statuses of a case: what a listed warning can be to another case, or to its own that was closed."""
 WORDS = workflow.ACTIONS | {"measure": "登记处置", "reply": "提交反馈", "dismiss": "判为误报", "comment": "写批示"}
 """What the button says."""
 NOTES = {
@@ -52,36 +50,8 @@ def current() -> pl.DataFrame | None:
 
 
 def with_status(signals: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
-    """Adds to warnings where they stand: case_status, to_unit, due_on, is_overdue, finding, reason; null where not known.
-
-    case_status: one of STATUSES. covered: not pushed, and another warning of the same thing is being handled
-    (covered_by: its id). again: listed in a week after it was closed.
-    """
-    nothing = [
-        pl.lit(None, pl.String).alias("case_status"), pl.lit(None, pl.String).alias("to_unit"),
-        pl.lit(None, pl.Date).alias("due_on"), pl.lit(False).alias("is_overdue"), pl.lit(None, pl.String).alias("finding"),
-        pl.lit(None, pl.String).alias("reason"), pl.lit(None, pl.String).alias("covered_by"),
-    ]  # fmt: skip
-    if known is None or signals.is_empty():
-        return signals.with_columns(nothing)
-    standing = known.select("signal_id", pl.col("status").alias("case_status"), "to_unit", "due_on", "is_overdue", "finding", "reason")  # fmt: skip
-    covered = cases.covered(signals, marts.query("places"), marts.query("issues"))
-    again = cases.recurring(signals)
-    return (
-        signals.join(standing, on="signal_id", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("signal_id").replace_strict(covered, default=None, return_dtype=pl.String).alias("covered_by"),
-            pl.col("is_overdue").fill_null(False),
-        )
-        .with_columns(
-            pl.when(pl.col("signal_id").is_in(list(again)))
-            .then(pl.lit(AGAIN))
-            .when(pl.col("case_status").fill_null("new") == "new", pl.col("covered_by").is_not_null())
-            .then(pl.lit(COVERED))
-            .otherwise(pl.col("case_status").fill_null("new"))
-            .alias("case_status")
-        )
-    )
+    """Adds to warnings where they stand (cases.with_standing); known: `current`."""
+    return cases.with_standing(signals, known, marts.query("places"), marts.query("issues"))
 
 
 def in_words(rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,14 +10,14 @@ import streamlit as st
 
 from app import disclosure, filters, marts, page, wording
 from app.charts.series import trend
+from app.concern_counts import FEW, MIN_ITEMS, SHOWN, safe_figures
 from app.parts import judged
 from app.parts.course import safe_course
 from app.parts.issue import safe_issues, with_change
-from app.parts.warning import links, spoken
+from app.parts.warning import links
+from app.wording import spoken
 
 N_WEEKS = 13
-MIN_ITEMS = 20
-FEW = "样本不足"
 NOT_A_ROSTER = "按事项归类的总量，不是人员名单，也不识别任何人。"
 MEANING = (
     f"{NOT_A_ROSTER}一个群体是一组事项（例如“购房者”是问题楼盘和办证难），一个事项最多归一类；退役军人事项只按政策事项统计，"
@@ -35,7 +35,6 @@ LABELS = {
     "n_signals": "预警",
 }
 VERDICTS = {**wording.VERDICTS, "alarm": f"▲ {wording.VERDICTS['alarm']}"}
-SHOWN = ["observed", "expected", "upper_bound", "status", "n_events"]
 
 
 def tab(edition: page.Edition) -> None:
@@ -60,36 +59,6 @@ def tab(edition: page.Edition) -> None:
     signals = marts.query("signals", week=week).filter((pl.col("county_code") == county) if county else True)
     overview(here, signals.join(issues.select("issue_code", "concern_group"), on="issue_code"), week, edition)
     one_group(concern, figures, issues.filter(pl.col("concern_group") == concern), place, signals, week, edition)
-
-
-def safe_figures(figures: pl.DataFrame, issues: pl.DataFrame) -> pl.DataFrame:
-    """Figures of city and counties fit for a wide view: the large groups first; small counts hidden, small groups unsaid.
-
-    Of every group the city's count is published; a county's is a cell below it. `is_few`: less than MIN_ITEMS.
-    """
-    by_group = issues.group_by("concern_group").agg(pl.col("issue_code"))
-    k = {name: disclosure.threshold(*codes) for name, codes in by_group.iter_rows()}
-    is_city = pl.col("place_level") == "city"
-    size = pl.col("n_events").filter(is_city).sum().over("concern_group")
-    rows = figures.with_columns(is_few=pl.col("n_events") < MIN_ITEMS).sort(
-        is_city, size, "concern_group", "place_code", descending=[True, True, False, False]
-    )
-    counties = rows.filter(~is_city)
-    judged_by = {name: ["observed"] for name in ("expected", "upper_bound", "status")}
-    safe = disclosure.suppress(
-        counties,
-        measures=["observed", "n_events"],
-        k=pl.Series("k", [k[name] for name in counties["concern_group"]], dtype=pl.Int64),
-        within=(("concern_group",),),
-        small_totals=True,
-        derived=judged_by,
-    )
-    marks = [name + disclosure.MARK for name in SHOWN]
-    return (
-        pl.concat([rows.filter(is_city), safe], how="diagonal")
-        .with_columns(pl.when("is_few").then(pl.lit(FEW)).otherwise(pl.col(name)).alias(name) for name in marks)
-        .with_columns(pl.when(~pl.col("is_few")).then(name).alias(name) for name in SHOWN)
-    )
 
 
 def choose_row() -> None:

@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from app import fields, filters, jobs, marts, page, versions, wording
-from app.downloads import XLSX
+from app.downloads import XLSX, noted
 from app.exports import workbook
 from app.parts import running
 
@@ -172,10 +172,11 @@ def loaded(text: Any) -> Any:
 
 def rejected_download(batch_ids: list[str], name: str, *, key: str) -> None:
     """A button: the rows of these batches that were not taken in, with rule and hint, as a workbook."""
+    file_name = f"拒收行_{jobs.safe_name(name)}.xlsx"
     st.download_button(
         "下载拒收的行",
-        partial(rejected_workbook, batch_ids, name),
-        f"拒收行_{jobs.safe_name(name)}.xlsx",
+        noted(partial(rejected_workbook, batch_ids, name), file_name),
+        file_name,
         XLSX,
         key=key,
         icon=":material/download:",

@@ -12,7 +12,8 @@ from app.casework import workflow
 from app.charts.maps import warnings_map
 from app.palette import LEVELS
 from app.parts import casework
-from app.parts.warning import kinds_words, links, safe_signals
+from app.parts.warning import kinds_words, links
+from app.warned import safe_signals
 
 ORDERS = {"": "最要紧的在前", "due": "限期最近的在前", "new": "新出现的在前"}
 OPEN, LATE = "open", "late"

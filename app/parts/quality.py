@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app import fields, marts, page, wording
-from app.downloads import XLSX
+from app.downloads import XLSX, noted
 from app.exports import workbook
 
 NO_UNIT = "（未写明单位）"
@@ -120,10 +120,12 @@ def feedback(source: str, unit_name: str | None, edition: page.Edition) -> None:
         [page.Column("fault"), page.Column("n_faulty", "bar"), page.Column("n_rows", "number")],
     )
     rows = marts.query("quality_unit_rows", of_source=source, unit=unit_name)
+    make = partial(feedback_workbook, faults, rows, title=f"数据质量反馈 {title}", notes=edition.notes(*FEEDBACK_NOTES))
+    file_name = f"数据质量反馈_{title.replace('/', '／')}.xlsx"
     st.download_button(
         "下载反馈表",
-        partial(feedback_workbook, faults, rows, title=f"数据质量反馈 {title}", notes=edition.notes(*FEEDBACK_NOTES)),
-        f"数据质量反馈_{title.replace('/', '／')}.xlsx",
+        noted(make, file_name),
+        file_name,
         XLSX,
         icon=":material/download:",
         key="quality_feedback",

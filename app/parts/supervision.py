@@ -8,10 +8,11 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, marts, page, versions, wording
+from app import disclosure, downloads, marts, page, versions, wording
 from app.casework import cases, workflow
 from app.exports import supervision
-from app.parts.warning import safe_evidence, spoken
+from app.warned import safe_evidence
+from app.wording import spoken
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 DEMANDS = (
@@ -33,10 +34,11 @@ def button(
     said = [prepared(signal) for signal in signals]
     what = said[0]["title"] if len(said) == 1 else f"{len(said)} 条"
     week = wording.week_code(max(signal["week_start_on"] for signal in signals))
+    file_name = f"督办单_{'_'.join(what.replace('/', '／').split())}_{week}.docx"
     st.download_button(
         label,
-        partial(made, said, edition.notes(disclosure.note())),
-        f"督办单_{'_'.join(what.replace('/', '／').split())}_{week}.docx",
+        downloads.noted(partial(made, said, edition.notes(disclosure.note())), file_name),
+        file_name,
         DOCX,
         key=f"download_{key}",
         on_click="ignore",

@@ -15,7 +15,6 @@ from app.parts import judged
 from app.parts.course import safe_course
 from app.parts.indicators import control_chart
 from app.parts.issue import parts_picture, safe_parts
-from app.wording import spoken
 
 PARTS = {
     "issues": "哪些事项",
@@ -25,39 +24,6 @@ PARTS = {
     "channels": "什么渠道",
     "days": "哪几天",
 }
-
-
-SAYS_THE_COUNT = ["excess", "upper_bound", "p_value", "chance_per_year"]
-"""Of a warning whose count is hidden: what would tell or bound it. An alarm is above its upper bound."""
-
-
-def safe_signals(signals: pl.DataFrame) -> pl.DataFrame:
-    """Warnings for a wide view: a count below its k is hidden, and so is what would tell it.
-
-    With the default k only issues with a higher one are concerned: a warning has MIN_OBSERVED = 5 items or more.
-    """
-    derived = {name: ["observed"] for name in SAYS_THE_COUNT}
-    safe = disclosure.suppress(
-        signals, measures=["observed"], k=disclosure.thresholds(signals), within=(), derived=derived
-    )
-    said = [spoken(row) for row in signals.iter_rows(named=True)]
-    is_hidden = pl.col("observed" + disclosure.MARK).is_not_null()
-    kinds = pl.col("kinds").str.split(",").list.eval(pl.element().replace(wording.KINDS)).list.join("、")
-    return safe.with_columns(
-        kinds, pl.Series("sentence", said, dtype=pl.String), pl.when(~is_hidden).then("caveat").alias("caveat")
-    )
-
-
-def safe_evidence(signal: Mapping[str, Any]) -> str:
-    """Evidence (JSON) for a wide view: the parts of k or more, without their counts where these would tell a small rest."""
-    k, parts = disclosure.threshold(signal["issue_code"]), wording.evidence(signal["evidence"])
-    safe = {}
-    for kind, rows in parts.items():
-        large = [row for row in rows if row["n_events"] >= k][:2]
-        rest = signal["observed"] - sum(row["n_events"] for row in large)
-        is_told = 0 < rest < k or signal["observed"] < k
-        safe[kind] = [{**row, "n_events": None} for row in large] if is_told else large
-    return json.dumps(safe, ensure_ascii=False)
 
 
 def links(signal: Mapping[str, Any], *wanted: str, upright: bool = False) -> None:

@@ -8,40 +8,19 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import disclosure, filters, headlines, marts, page, place_counts, wording
 from app.charts.maps import locator_map
 from app.parts import area, casework, judged
 from app.parts.listed import LABELS_TAKEN_AWAY
-from app.parts.warning import links, safe_evidence
+from app.parts.warning import links
+from app.warned import outcomes, safe_evidence, safe_followup
 
-FIGURES = {
-    "n_events": ("诉求总量", "本周登记的信访件、热线工单、网格事件之和，按登记日期计。"),
-    "n_petition": ("信访", "本周登记的信访件。"),
-    "n_hotline": ("12345热线", "本周登记的热线工单。"),
-    "n_grid": ("网格", "本周登记的网格事件。"),
-    "n_overdue": ("到期未办结", "限办时间落在本周、到时没有办结的事项，后来补办的也算；按限办时间计，不按登记日期。"),
-    "n_repeat": ("重复", "来源系统标为重复的事项；本系统不按人推断。"),
-    "n_group": ("群体性", "来源系统标为集体、联名的事项。"),
-}
 N_WARNINGS = 5
-MIN_OBSERVED = 5  # one or two items more are no rise
-MIN_WORKDAYS = 3  # of fewer, a daily mean says more about the holiday than about the items
 
 
 def tiles(figures: pl.DataFrame) -> dict[str, tuple[str, str]]:
-    """The figures this warehouse can give: no tile for a source or a mark that none of its items has."""
-    totals = marts.query("source_totals")
-    empty = {f"n_{source}" for source in wording.SOURCES if source not in totals["source"].to_list()}
-    empty |= {name for name in ("n_repeat", "n_group") if not totals[name].sum()}
-    if not figures["n_due"].sum():
-        empty.add("n_overdue")
-    return {name: said for name, said in FIGURES.items() if name not in empty}
-
-
-def left_out(shown: Mapping[str, object]) -> str:
-    """Which figures the warehouse cannot give."""
-    gone = [label for name, (label, _) in FIGURES.items() if name not in shown]
-    return f"本库没有这些数据：{'、'.join(gone)}。" if gone else ""
+    """The figures this warehouse can give."""
+    return headlines.given(marts.query("source_totals"), int(figures["n_due"].sum()))
 
 
 def headline(figures: pl.DataFrame, week: date, data_from: date) -> None:
@@ -50,7 +29,7 @@ def headline(figures: pl.DataFrame, week: date, data_from: date) -> None:
     by_week = {row["week_start_on"]: row for row in known.iter_rows(named=True)}
     now, before, year_ago = by_week[week], *(by_week.get(week - timedelta(weeks=n)) for n in (1, 52))
     shown = tiles(figures)
-    columns = st.columns([1.25] + [1] * (len(FIGURES) - 1), gap="medium")
+    columns = st.columns([1.25] + [1] * (len(headlines.FIGURES) - 1), gap="medium")
     for column, (name, (label, note)) in zip(columns, shown.items(), strict=False):
         if now[name] is None:
             column.metric(label, "无数据", help=f"{note} 这一周没有这个来源的数据。")
@@ -78,19 +57,10 @@ def unbroken(values: list[int | None]) -> list[int]:
 
 def workday_sentence(figures: pl.DataFrame, week: date) -> str:
     """The comparison that holidays do not disturb: items registered on working days, per working day."""
-    by_week = {row["week_start_on"]: row for row in figures.iter_rows(named=True)}
-    now, before = by_week[week], by_week.get(week - timedelta(weeks=1))
-    if not before or before["n_events"] is None:
-        return ""
-    if min(now["n_workdays"], before["n_workdays"]) < MIN_WORKDAYS:
-        return "节假日周，不作工作日比较。"
-    per_day, per_day_before = (row["n_on_workdays"] / row["n_workdays"] for row in (now, before))
-    change = wording.change(now["n_on_workdays"], before["n_on_workdays"])
-    compared = change.words if change.share is None else wording.share(per_day / per_day_before - 1)
-    return (
-        f"按工作日均（只计工作日登记的）：本周 {now['n_workdays']} 个工作日，日均 {per_day:,.1f} 件；"
-        f"上周 {before['n_workdays']} 个，日均 {per_day_before:,.1f} 件，环比 {compared}。"
-    )
+    known = figures.with_columns(pl.when(pl.col("n_events").is_not_null()).then("n_on_workdays").alias("n_on_workdays"))
+    by_week = {row["week_start_on"]: row for row in known.iter_rows(named=True)}
+    sentence: str = headlines.workdays(by_week[week], by_week.get(week - timedelta(weeks=1)))["sentence"]
+    return sentence
 
 
 def warnings(signals: pl.DataFrame, week: date, edition: page.Edition) -> None:
@@ -130,9 +100,9 @@ def small_map(edition: page.Edition, week: date) -> None:
     """Where this week's items came from, by town."""
     page.section("各镇街本周件数")
     everywhere = area.counted(filters.Choice(), filters.Period(1, week), edition.city_code)
-    places = area.valued(area.inside_of(everywhere, "town", {"place_level": "city"}), "count")
+    places = place_counts.valued(place_counts.inside_of(everywhere, "town", {"place_level": "city"}), "count")
     geometry = dict(marts.query("boundaries", place_level="town", inside=None).iter_rows())
-    missing = area.without_boundary(places, geometry)
+    missing = place_counts.without_boundary(places, geometry)
     name = f"各镇街诉求件数 {wording.week_name(week)}"
     figures = places.select("place_code", "county_name", "place_name", "n_events", "n_events" + disclosure.MARK)
     basis = ("按登记日期计，能定位到镇街的事项。", disclosure.note())
@@ -143,14 +113,14 @@ def small_map(edition: page.Edition, week: date) -> None:
         page.foot(figures, name=name, notes=edition.notes(*basis), key="map")
         return
     shown = places.filter(pl.col("place_code").is_in(list(geometry)))
-    lacking = f"另有 {len(missing)} 个镇街没有边界{area.n_in(missing)}，不在图上。" if len(missing) else ""
+    lacking = f"另有 {len(missing)} 个镇街没有边界{place_counts.n_in(missing)}，不在图上。" if len(missing) else ""
     figure = page.drawn(
         locator_map,
         shown,
         geometry,
         title="",
         measure_label="件数（件）",
-        classes=area.classes_of(shown, "count"),
+        classes=place_counts.classes_of(shown, "count"),
         max_labels=12,
         height=400,
     )
@@ -163,7 +133,14 @@ def rising(edition: page.Edition, week: date) -> None:
     if not judged.was_judged(week):
         page.quiet(judged.not_judged(week, edition.judged_from))
         return
-    issues = marts.query("rising_issues", week=week, n_rows=6, min_observed=MIN_OBSERVED)
+    issues = marts.query(
+        "rising_issues",
+        since=week,
+        week=week,
+        place=edition.city_code,
+        n_rows=6,
+        min_observed=headlines.MIN_OBSERVED,
+    ).drop("n_weeks")
     if issues.is_empty():
         page.quiet("本周各事项的全市件数均在正常范围内。")
         return
@@ -186,37 +163,9 @@ def rising(edition: page.Edition, week: date) -> None:
     )
 
 
-OUTCOMES = {
-    "alarm": "▲ 仍偏高",
-    "fallen": "△ 回落，仍在清单",
-    "listed": "△ 未超上限，仍在清单",
-    "normal": "▽ 已回落",
-    "not_assessed": "— 无法判定",
-}
-"""What became of a warning; fallen: listed, with fewer items than the week before."""
-
-
-def outcomes(signals: pl.DataFrame) -> pl.DataFrame:
-    """Adds outcome (of OUTCOMES, in words) to last week's warnings with this week's figures; before these are hidden."""
-    has_fallen = (pl.col("status") == "listed") & (pl.col("observed") < pl.col("observed_before"))
-    known = pl.when(has_fallen).then(pl.lit("fallen")).otherwise("status")
-    return signals.with_columns(known.replace_strict(OUTCOMES, return_dtype=pl.String).alias("outcome"))
-
-
 def unbreakable(outcome: str) -> str:
     """As HTML: broken after a comma alone."""
     return "".join(f'<span class="sure">{part}</span>' for part in outcome.replace("，", "，\n").splitlines())
-
-
-def safe_followup(signals: pl.DataFrame) -> pl.DataFrame:
-    """Counts of one place, issue and week: small ones are hidden, and the bound that would narrow them."""
-    return disclosure.suppress(
-        signals,
-        measures=["observed", "observed_before"],
-        k=disclosure.thresholds(signals),
-        within=(),
-        derived={"upper_bound": ["observed"], "upper_before": ["observed_before"]},
-    )
 
 
 def followup(edition: page.Edition, week: date, known: pl.DataFrame | None) -> None:

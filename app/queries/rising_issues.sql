@@ -1,4 +1,25 @@
--- Which issues stood above their upper bound in $week, city-wide? The largest excess first.
+-- Which issues stood above their upper bound at $place in the weeks from $since to $week? The largest excess first.
+-- $place: the city, a county or a town; figures are summed over the weeks above the bound; observed_before is that of
+-- the one week before, null where more than one week is asked for.
+with judged as (
+    select
+        issue_code,
+        sum(observed)::bigint as observed,
+        round(sum(expected), 6) as expected,
+        round(sum(upper_bound), 6) as upper_bound,
+        round(sum(observed - expected), 6) as excess,
+        max(status) as status,
+        count(*)::bigint as n_weeks
+    from weekly_detection
+    where
+        week_start_on between $since::date and $week::date
+        and place_code = $place
+        and status <> 'not_assessed'
+        and observed > upper_bound
+        and observed >= $min_observed
+    group by issue_code
+)
+
 select
     d.issue_code,
     i.issue_name,
@@ -6,21 +27,16 @@ select
     d.observed,
     d.expected,
     d.upper_bound,
-    d.observed - d.expected as excess,
+    d.excess,
     d.status,
-    coalesce(b.observed, 0)::bigint as observed_before
-from weekly_detection as d
+    case when $since::date = $week::date then coalesce(b.observed, 0)::bigint end as observed_before,
+    d.n_weeks
+from judged as d
 inner join issue as i on i.issue_code = d.issue_code
 left join weekly_detection as b
     on
-        b.week_start_on = $week::date - 7
-        and b.place_level = 'city'
+        b.week_start_on = $since::date - 7
+        and b.place_code = $place
         and b.issue_code = d.issue_code
-where
-    d.week_start_on = $week::date
-    and d.place_level = 'city'
-    and d.status <> 'not_assessed'
-    and d.observed > d.upper_bound
-    and d.observed >= $min_observed
-order by excess desc, d.issue_code
+order by d.excess desc, d.issue_code
 limit $n_rows

@@ -7,6 +7,7 @@
     checking.py   does every number in the text exist in the findings?
     model.py      what a Report is made of
     templates.py  the office's own Word and PPT templates
+    settings.py   what the office wants of them: HOME/reports.toml
     register.py   第N期, frozen issues, export log (in the state database)
     make.py       period, area, audience, formats → files
 

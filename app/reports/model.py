@@ -154,6 +154,8 @@ class Report:
     """INTERNAL or empty; never a 密级."""
     fingerprint: str = ""
     """First hex digits of a hash of all findings: same figures, same fingerprint."""
+    derived: Sequence[Any] = ()
+    """Numbers of the text that stand in no frame, with what they were worked out from (told.Derived)."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Headline figures by name, raw; what `--json` says and tests compare."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import disclosure, filters, marts, page, place_counts, wording
 from app.parts import area, clusters
 
 edition = page.start("热点地图", "哪里最集中？点开一个区域，看它里面")
@@ -33,16 +33,16 @@ with right:
     measure = filters.choose("指标", area.MEASURES, key="measure", kind="buttons")
 
 counts = area.counted(choice, span, edition.city_code)
-frame = area.valued(area.inside_of(counts, level, place), measure)
+frame = place_counts.valued(place_counts.inside_of(counts, level, place), measure)
 total = counts.row(by_predicate=pl.col("place_code") == place["place_code"], named=True)
-unlocated = area.not_placed(counts, level, place)
+unlocated = place_counts.not_placed(counts, level, place)
 page.require(frame.filter((pl.col("n_events") > 0).fill_null(True) & (pl.col("value_text") != "无数据")))
 # A new map for each place and level: a click on the last one is not a click on this one.
 st.session_state.update({name: f"{name}_{place['place_code']}_{level}" for name in ("_map", "_table")})
 st.session_state["_places_shown"] = frame["place_code"].to_list()
 geometry = area.boundaries(level, place)
-missing = area.without_boundary(frame, geometry)
-is_map = area.can_be_drawn(missing, geometry)
+missing = place_counts.without_boundary(frame, geometry)
+is_map = place_counts.can_be_drawn(missing, geometry)
 where = "图上" if is_map else "表里"
 outside = f"，其中 {unlocated}，不在{where}。" if unlocated else "。"
 if not unlocated and missing.is_empty():
@@ -51,7 +51,7 @@ lacking = area.not_on_the_map(missing, level, geometry)
 whole = "全市" if place["place_level"] == "city" else place["place_name"]
 title = f"{whole}各{wording.PLACE_LEVELS[level]}{area.MEASURES[measure]} {span.words()}"
 small = disclosure.note(disclosure.threshold(choice.issue, choice.group))
-notes = edition.notes(f"共 {area.n_items(total)}{outside}", lacking, basis, small)
+notes = edition.notes(f"共 {place_counts.n_items(total)}{outside}", lacking, basis, small)
 if lacking:
     page.quiet(lacking)
 found = clusters.found(choice, span.to_on)

@@ -3,17 +3,24 @@
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, roles, wording
+from app import filters, headlines, marts, page, roles, wording
 from app.parts import casework
-from app.parts.week import followup, headline, left_out, rising, small_map, tiles, warnings, workday_sentence
+from app.parts.week import followup, headline, rising, small_map, tiles, warnings, workday_sentence
 
 with st.container(key="masthead"):
-    head, chooser = st.columns([3, 1], vertical_alignment="bottom")
+    head, chooser = st.columns([5, 3], vertical_alignment="bottom")
 with head:
     edition = page.start("本周研判", "这一周，哪些事该先定？")
-with chooser:
+row = chooser.container(horizontal=True, vertical_alignment="bottom", wrap=False)
+with row:
     monday = filters.week(edition.data_from, edition.last_full_week)
 week = filters.need_week(monday, edition.last_full_week)
+row.page_link(
+    "views/reports.py",
+    label="生成本期材料",
+    icon=":material/description:",
+    query_params={"kind": "weekly", "period": wording.week_code(week)},
+)
 
 overdue = marts.query("week_overdue", week=week)
 figures = marts.query("week_figures", week=week).join(overdue, on="week_start_on", how="left")
@@ -29,7 +36,7 @@ headline(figures, week, edition.data_from)
 page.foot(
     figures.tail(13),
     name=f"本周研判数字 {wording.week_name(week)}",
-    notes=edition.notes(workday_sentence(figures, week), left_out(tiles(figures))),
+    notes=edition.notes(workday_sentence(figures, week), headlines.left_out(tiles(figures))),
     key="figures",
     labels={
         "n_workdays": "工作日",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipelines.demo import demand as demand_module
-from pipelines.demo import geography, truth, units, writers
+from pipelines.demo import geography, ledger, mediation, truth, units, writers
 from pipelines.demo.catalogue import SOURCES, catalogue
 from pipelines.demo.demand import Demand
 from pipelines.demo.geography import City
@@ -117,6 +117,7 @@ def generate(
     written = dict.fromkeys(SOURCES, 0)
     registered = np.zeros(len(scene.plan.events), dtype=np.int64)
     sheets = writers.PetitionSheets(growing / "petition", _sheet_label(items))
+    cases, ledgers = mediation.Cases(), ledger.Ledgers()
     for label, first, last in _months(scene.demand.calendar.days):
         month = _month(scene, label, first, last)
         kept = month.event[month.event >= 0]
@@ -130,7 +131,19 @@ def generate(
         )
         written["grid"] += writers.write_grid(scene, month.of(is_source[1]), growing / "grid", rng)
         written["petition"] += sheets.add(scene, month.of(is_source[2]), rng)
+        for source, part, of_source in (
+            ("hotline", "hotline", is_source[0] & ~is_part),
+            ("hotline", "hotline_part", is_source[0] & is_part),
+            ("grid", "grid", is_source[1]),
+            ("petition", "petition", is_source[2]),
+        ):
+            written_month = month.of(of_source)
+            numbers = writers.numbers(part, written_month, scene)
+            cases.add(scene, written_month, source, numbers)
+            ledgers.add(scene, written_month, source, numbers)
     sheets.close()
+    referred = cases.write(growing, scene)
+    entries = ledgers.write(growing / "ledger", scene)
     truth.table(scene.plan, catalogue(), scene.demand.calendar.days, registered).write_csv(growing / "truth.csv")
 
     former = out.with_name(out.name + ".former")
@@ -142,6 +155,8 @@ def generate(
     return {
         "files": sum(1 for path in out.rglob("*") if path.is_file()),
         "items": written,
+        "referrals": referred,
+        "ledger_entries": entries,
         "planted_events": len(scene.plan.events),
         "seconds": round(time.perf_counter() - started, 1),
     }

@@ -471,6 +471,15 @@ def _closed(month: "Month", dirt: dict[str, Flags]) -> Ints:
     return np.where(dirt["closed_first"] & (month.closed >= 0), month.registered - 3 * 86_400, month.closed)
 
 
+def numbers(part: str, month: "Month", scene: "Scene") -> pl.Series:
+    """The item numbers of this month as the files have them; `part` hotline, hotline_part, grid, petition, just written."""
+    if part == "grid":
+        last = scene.counters["grid"]
+        return pl.Series(np.arange(last - len(month.day), last)).cast(pl.String)
+    prefix, digits = {"hotline": ("AL", 6), "hotline_part": ("CB", 5), "petition": ("9901", 8)}[part]
+    return _keys(prefix, month, scene, digits)
+
+
 def _keys(prefix: str, month: "Month", scene: "Scene", digits: int) -> pl.Series:
     """prefix + date + running number of the day."""
     n = len(month.day)

@@ -170,7 +170,7 @@ def _check_text(found: dict) -> str:
             f"  {rule['rule']}{column} {rule['n']:,} 行（第 {rows} 行{'等' if rule['n'] > len(rule['rows']) else ''}）：{rule['hint']}"
         )
     filled = [f"{one['label']} {one['filled_share']:.0%}" for one in found["fields"] if one["filled_share"] is not None]
-    lines.append(f"  填写率：{'，'.join(filled)}")
+    lines += [f"  填写率：{'，'.join(filled)}"] if filled else []
     lines += [f"  不认识的状态“{one['word']}”{one['n']:,} 行" for one in found["unknown_status"]]
     lines += [
         f"  文件第 {one['source_row']} 行自报{'小计' if one['kind'] == 'subtotal' else '合计'}："

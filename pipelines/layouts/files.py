@@ -11,7 +11,7 @@ import polars as pl
 from pipelines.config import Home
 from pipelines.errors import UsageError
 from pipelines.layouts import headers
-from pipelines.sources import SOURCES, parsing
+from pipelines.sources import REGISTERS, SOURCES, parsing
 from pipelines.sources.coordinates import system_named
 from pipelines.sources.events import FIELDS
 from pipelines.sources.recognise import Layout, header_key
@@ -37,7 +37,7 @@ Layouts = dict[str, dict[str, Layout]]  # source → name → layout
 
 
 def built_in() -> Layouts:
-    return {source: dict(one.layouts) for source, one in SOURCES.items()}
+    return {source: dict(one.layouts) for source, one in (SOURCES | REGISTERS).items()}
 
 
 def load_all(home: Home | None) -> Layouts:
@@ -45,7 +45,7 @@ def load_all(home: Home | None) -> Layouts:
 
     Raises UsageError naming the file and its first fault: a layout that cannot be read must not be passed over.
     """
-    found: Layouts = {source: {} for source in SOURCES}
+    found: Layouts = {source: {} for source in (*SOURCES, *REGISTERS)}
     for path in kept_files(home):
         source, layout = read(path)
         found[source][path.stem] = layout
@@ -60,8 +60,8 @@ def kept_files(home: Home | None) -> list[Path]:
 
 def chosen(home: Home | None, source: str | None, layout: str | None) -> Layouts:
     """All known layouts, or those the caller's words leave; `layout` may also be the path of a layout file."""
-    if source is not None and source not in SOURCES:
-        raise UsageError(f"没有来源“{source}”。可用：{'、'.join(SOURCES)}。")
+    if source is not None and source not in SOURCES and source not in REGISTERS:
+        raise UsageError(f"没有来源“{source}”。可用：{'、'.join((*SOURCES, *REGISTERS))}。")
     if layout is not None and layout.endswith(".json"):
         own_source, one = read(Path(layout))
         if source not in (None, own_source):

@@ -392,7 +392,7 @@ def _fit(name: str, look: Profile) -> tuple[float, str]:
         return fit, f"{share['flag']:.0%} 的值是是/否" if share["flag"] >= 0.25 else f"只有 {look.n_distinct} 种值"
     if name == "is_confidential":
         return (0.9 if look.n_distinct <= 4 else 0.0), f"只有 {look.n_distinct} 种值"
-    if name in ("is_solved", "satisfaction"):
+    if name in ("is_solved", "satisfaction", "bureau_satisfaction", "is_contacted"):
         fit = max(share["satisfaction"], share["flag"], 0.5 if look.n_distinct <= 8 else 0)
         return fit, f"只有 {look.n_distinct} 种值"
     if name == "status_word":

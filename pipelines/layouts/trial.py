@@ -6,7 +6,7 @@ from itertools import islice
 import polars as pl
 
 from pipelines.layouts import files, headers
-from pipelines.sources import SOURCES, reading
+from pipelines.sources import REGISTERS, SOURCES, reading
 from pipelines.sources.events import HINTS, control_totals
 from pipelines.sources.recognise import Recognised, recognise
 
@@ -31,6 +31,8 @@ def check(facts: reading.FileFacts, layouts: files.Layouts, *, today: date | Non
     """
     plan = recognise(facts, layouts)
     raw, wrong = _first_rows(plan, n)
+    if plan.source in REGISTERS:
+        return _check_register(plan, raw, wrong, today)
     events, rejected = SOURCES[plan.source].normalise(raw, plan.layout, today=today)
     every = pl.concat([rejected, wrong])
     present = set(plan.wanted.values())
@@ -72,6 +74,36 @@ def check(facts: reading.FileFacts, layouts: files.Layouts, *, today: date | Non
         "date_from": _day(events["registered_at"].min()),
         "date_to": _day(events["registered_at"].max()),
         "next_step": _next_step(plan, len(events), n_bad, rules),
+    }
+
+
+def _check_register(plan: Recognised, raw: pl.DataFrame, wrong: pl.DataFrame, today: date | None) -> dict:
+    """The same for a file whose rows are no items: its layout is built in, there is no field to choose."""
+    rows, rejected = REGISTERS[plan.source].normalise(raw, plan.layout, today=today)
+    every = pl.concat([rejected, wrong.select(rejected.columns)])
+    rules = _rules(every)
+    opened = next(rows[name] for name, kind in rows.schema.items() if kind == pl.Date)
+    return {
+        "file": plan.file_name,
+        "source": plan.source,
+        "layout": plan.layout_name,
+        "title": plan.layout["title"],
+        "header": {
+            "matched": [{"header": one, "field": known, "label": known} for one, known in plan.wanted.items()],
+            "missing": [],
+            "dropped": plan.dropped,
+        },
+        "n_rows": len(rows) + len(every),
+        "n_events": len(rows),
+        "n_items": len(rows),
+        "rules": rules,
+        "fields": [],
+        "unknown_status": [],
+        "control_totals": [],
+        "notes": list(plan.tables[0].facts.notes),
+        "date_from": _day(opened.min()),
+        "date_to": _day(opened.max()),
+        "next_step": _next_step(plan, len(rows), sum(r["n"] for r in rules if r["rule"] != "out_of_scope"), rules),
     }
 
 

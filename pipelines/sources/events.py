@@ -48,6 +48,10 @@ EVENT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "title": pl.String,
     "text": pl.String,
     "is_confidential": pl.Boolean,
+    "transferred_at": pl.Datetime("us"),
+    "rated_at": pl.Datetime("us"),
+    "bureau_satisfaction": pl.String,
+    "is_contacted": pl.Boolean,
 }
 # Needed on the way only: the item's number for its key, the exact point until `positions` has put it on a cell.
 WORKING_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -86,8 +90,18 @@ FIELDS = (
     # Read but not stored: the running number (合计 often stands there) and cells that only help to make a number.
     *("line_number", "number_part"),
 )
-TIMES = ("occurred_at", "registered_at", "accepted_at", "due_at", "replied_at", "closed_at")
-FLAGS = ("is_first", "is_repeat", "is_group", "is_solved")
+TIMES = (
+    "occurred_at",
+    "registered_at",
+    "transferred_at",
+    "accepted_at",
+    "due_at",
+    "replied_at",
+    "closed_at",
+    "rated_at",
+)
+FLAGS = ("is_first", "is_repeat", "is_group", "is_solved", "is_contacted")
+RATINGS = ("satisfaction", "bureau_satisfaction")
 
 OUT_OF_SCOPE = "作废|测试|无效|已删除|废弃"
 CONFIDENTIAL_PURPOSE = "检举|揭发|控告"
@@ -170,7 +184,7 @@ def normalise(raw: pl.DataFrame, layout: Layout, words: Words, today: date | Non
             said["source_row"],
             *[parsing.parse_time(said[name]).alias(name) for name in TIMES],
             *[parsing.on_distinct(said[name], parsing.parse_flag).alias(name) for name in FLAGS],
-            parsing.on_distinct(said["satisfaction"], parsing.parse_satisfaction).alias("satisfaction"),
+            *[parsing.on_distinct(said[name], parsing.parse_satisfaction).alias(name) for name in RATINGS],
             parsing.on_distinct(said["persons"], parsing.parse_count).alias("persons"),
             parsing.on_distinct(said["n_returns"], lambda text: parsing.parse_count(text, 0)).alias("n_returns"),
             _category(
@@ -179,7 +193,7 @@ def normalise(raw: pl.DataFrame, layout: Layout, words: Words, today: date | Non
             *_places(said, "place" in reversed_paths).get_columns(),
             *coordinates.parse_position(said["lon"], said["lat"]).get_columns(),
             *[pl.Series(name, [None] * len(said), dtype=pl.Float64) for name in ("lon", "lat")],
-            _item_number(said["item_number"]),
+            item_number(said["item_number"]),
             _one_line(said["title"]),
             _one_line(said["text"]),
             *[said[name] for name in ("channel", "purpose", "severity", "grid_name")],
@@ -316,7 +330,7 @@ def _one_line(text: pl.Series) -> pl.Series:
     return text.clone().scatter(at, text.gather(at).str.replace_all(r"[\s\x00-\x1f\x7f]+", " "))
 
 
-def _item_number(text: pl.Series) -> pl.Series:
+def item_number(text: pl.Series) -> pl.Series:
     """Full-width characters made half-width, and the quote some exports put before a number removed."""
     plain = text.str.strip_chars("'’`=\"")
     is_wide = ~plain.str.contains(r"^[\x21-\x7e]*$")
@@ -334,7 +348,7 @@ def _made_number(raw: pl.DataFrame, said: pl.DataFrame, frame: pl.DataFrame, lay
     if source == "content":
         return _content_number(frame, layout)
     cells = [parsing.clean(pl.col(header)) if header in raw.columns else pl.lit(None, pl.String) for header in source]
-    return _item_number(raw.select(pl.concat_str(cells, separator="|").alias("item_number")).to_series())
+    return item_number(raw.select(pl.concat_str(cells, separator="|").alias("item_number")).to_series())
 
 
 def _content_number(frame: pl.DataFrame, layout: Layout) -> pl.Series:
@@ -441,7 +455,7 @@ def _reason(said: pl.DataFrame, today: date | None) -> pl.Expr:
         .then(pl.lit("out_of_scope"))
         .when(number.is_null())
         .then(pl.lit("missing_item_number"))
-        .when(_is_truncated(number))
+        .when(is_truncated(number))
         .then(pl.lit("truncated_item_number"))
         .when(pl.col("registered_at").is_null())
         .then(pl.lit("bad_registered_at"))
@@ -454,7 +468,7 @@ def _reason(said: pl.DataFrame, today: date | None) -> pl.Expr:
     )
 
 
-def _is_truncated(number: pl.Expr) -> pl.Expr:
+def is_truncated(number: pl.Expr) -> pl.Expr:
     """1.23E+17; or a tail of zeros after the 15th digit where that is no coincidence.
 
     One number in a thousand of 18 digits ends in 000 by right. Where a fifth of the long numbers of a block do

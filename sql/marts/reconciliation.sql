@@ -35,11 +35,11 @@ ledger as (
     select
         -- Files loaded in another order than they were known count their updates otherwise.
         coalesce(
-            (select max(loaded_at) from known_batch)
+            (select max(loaded_at) from known_batch where source in ('petition', 'hotline', 'grid'))
             < (
                 select min(b.loaded_at) from core.batch as b
                 left join known_batch as k on k.batch_id = b.batch_id
-                where k.batch_id is null
+                where k.batch_id is null and b.source in ('petition', 'hotline', 'grid')
             ),
             true
         ) as is_exact
@@ -92,7 +92,9 @@ compared as (
             when s.is_exact then '各批次（入库 − 更新）之和 = 库中事项'
             else '文件不是按知悉的先后导入的，台账按导入当时计，只作参考'
         end
-    from (select sum(n_loaded - n_updated) as n_items from known_batch) as l
+    from (
+        select sum(n_loaded - n_updated) as n_items from known_batch where source in ('petition', 'hotline', 'grid')
+    ) as l
     cross join (select count(*) as n_items from known_event) as e
     cross join ledger as s
     union all

@@ -77,12 +77,20 @@ create table if not exists core.event (
 );
 alter table core.event add column if not exists is_co_row boolean default false;
 alter table core.event add column if not exists is_confidential boolean;
+alter table core.event add column if not exists transferred_at timestamp;       -- passed on by the petition office 转送、交办
+alter table core.event add column if not exists rated_at timestamp;
+alter table core.event add column if not exists bureau_satisfaction varchar;    -- of the petition office; `satisfaction` is of the unit
+alter table core.event add column if not exists is_contacted boolean;           -- the caller says the unit got in touch 响应
 
 -- The other states of these items that some file reported: with them any past day can be seen as it was known.
 create table if not exists core.event_history as select * from core.event limit 0;
 alter table core.event_history drop column if exists superseded_by;
 alter table core.event_history add column if not exists is_co_row boolean default false;
 alter table core.event_history add column if not exists is_confidential boolean;
+alter table core.event_history add column if not exists transferred_at timestamp;
+alter table core.event_history add column if not exists rated_at timestamp;
+alter table core.event_history add column if not exists bureau_satisfaction varchar;
+alter table core.event_history add column if not exists is_contacted boolean;
 
 -- A batch reported an item in a state that was already known. Who reported what, for replay and for undoing a batch.
 create table if not exists core.repeat (
@@ -106,8 +114,65 @@ create table if not exists core.item_lookup (
 );
 alter table core.item_lookup drop column if exists batch_id;
 
+-- Entries of the office's ledgers 台账, as each batch told them; see pipelines/registers.py. No entry is a person.
+create table if not exists core.ledger_entry (
+    entry_id        ubigint not null,           -- keyed hash of the ledger and the entry's number
+    source          varchar not null,           -- ledger
+    batch_id        varchar not null,
+    source_row      integer not null,
+    ledger_kind     varchar not null,           -- supervision | assignment | leader_case | backlog | advice | screening | reception
+    subtype         varchar,                    -- joint | special | case; improve_work | improve_policy | accountability; …
+    ledger_number   varchar,                    -- the office's own number 督办〔2026〕12号; null where it is an item's
+    petition_id     ubigint,                    -- keyed hash of the item's number, as in core.event; null = not given
+    hotline_id      ubigint,
+    grid_id         ubigint,
+    title           varchar,                    -- redacted
+    category_raw    varchar,
+    county_name     varchar,
+    town_name       varchar,
+    community_name  varchar,
+    unit_name       varchar,
+    leader_role     varchar,                    -- words of office alone (分管副县长), never a name
+    opened_on       date not null,              -- 督办, 交办 … began
+    arisen_on       date,                       -- the matter was first raised
+    due_on          date,                       -- the entry's own deadline
+    signed_on       date,
+    planned_on      date,
+    replied_on      date,
+    closed_on       date,
+    is_report_required boolean,                 -- 需报办结报告; of assignment alone
+    state           varchar not null,           -- open | replied | closed | withdrawn
+    result          varchar,                    -- achieved | partly | failed, null = not said
+    n_visits        integer,                    -- 批; of reception alone
+    persons         integer,                    -- 人次
+    progress        varchar,                    -- redacted
+    is_confidential boolean not null            -- 检举控告, 涉法涉诉: counted only; texts and unit are null
+);
+
 -- Batches taken back: the ledger keeps what they were, nothing of what they held.
 create table if not exists core.undone_batch as select *, now()::timestamp as undone_at from core.batch limit 0;
+
+-- Cases of mediation and of the courts that came from items, as each batch told them; see pipelines/registers.py.
+create table if not exists core.referral (
+    entry_id        ubigint not null,           -- keyed hash of source and case number
+    source          varchar not null,           -- mediation | litigation
+    batch_id        varchar not null,
+    source_row      integer not null,
+    petition_id     ubigint,                    -- keyed hash of the item's number, as in core.event; null = not given
+    hotline_id      ubigint,
+    grid_id         ubigint,
+    dispute_code    varchar not null,           -- 01 … 15, 99 = other
+    applied_on      date not null,              -- led in, or filed
+    accepted_on     date,
+    started_on      date,
+    ended_on        date,
+    confirmed_on    date,                       -- 司法确认
+    enforced_on     date,                       -- enforcement of a judgement began
+    stage           varchar not null,           -- pending | accepted | in_progress | ended | enforcing
+    outcome         varchar,                    -- succeeded | failed | terminated | withdrawn | declined | judged | dismissed
+    is_confirmed    boolean not null,
+    institution_name varchar                    -- committee or court; a room named after its mediator is 品牌调解工作室
+);
 
 -- Rows not taken in, and why.
 create table if not exists core.rejected_row (

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
 LOOPBACK = {"127.0.0.1", "localhost"}
-ALLOWED_WORDS = {"PNG", "SVG", "Excel", "Word", "KTV", "xlsx", "csv", "yanpan"}
+ALLOWED_WORDS = {"PNG", "SVG", "PPT", "Excel", "Word", "KTV", "xlsx", "csv", "yanpan"}
 
 
 @pytest.fixture(scope="session")

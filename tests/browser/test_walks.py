@@ -6,6 +6,7 @@ import re
 import matplotlib.image
 import openpyxl
 import pytest
+from pptx import Presentation
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -78,7 +79,7 @@ def test_a_wrong_address_leads_to_the_week_in_chinese(reader):
 def test_a_figure_can_be_taken_away(reader):
     reader.open("trends")
     files = {}
-    for label in ("图片 PNG", "数据 Excel"):
+    for label in ("图片 PNG", "幻灯片 PPT", "数据 Excel"):
         button = reader.page.get_by_role("button", name=label)
         if not button.is_visible():
             reader.page.locator(".st-key-export_trend button").first.click()
@@ -93,6 +94,8 @@ def test_a_figure_can_be_taken_away(reader):
     book = openpyxl.load_workbook(io.BytesIO(xlsx))
     assert book.sheetnames == ["数据", "口径"]
     assert book["数据"].max_row > 40
+    (slide,) = [content for name, content in files.items() if name.endswith(".pptx")]
+    assert [shape.has_chart for shape in Presentation(io.BytesIO(slide)).slides[0].shapes].count(True) == 1
     reader.calm()
 
 

@@ -1,0 +1,19 @@
+-- How did one indicator go, period by period ($kind week or month), from $from_on to $to_on?
+select
+    p.period_start_on,
+    sum(p.numerator)::bigint as numerator,
+    sum(p.denominator)::bigint as denominator,
+    sum(p.n_excluded)::bigint as n_excluded,
+    sum(p.n_unknown)::bigint as n_unknown
+from kpi_period as p
+inner join kpi_cell as c on c.cell_id = p.cell_id
+where
+    p.kpi_id = $kpi
+    and p.variant = $variant
+    and p.period_kind = $kind
+    and p.period_start_on between $from_on::date and $to_on::date
+    and ($county::varchar is null or c.county_code = $county)
+    and ($unit::varchar is null or c.unit_name = $unit)
+    and ($group::varchar is null or c.issue_group = $group)
+group by p.period_start_on
+order by p.period_start_on
