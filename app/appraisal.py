@@ -164,7 +164,7 @@ def totals(details: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """One row a unit, best first within its peers, who has too little to be ranked at the end.
 
     unit_name, peer_group, rank (null: not ranked), score, n_full (points that could be had), n_deducted, total (of 100),
-    band, standing.
+    band (null: not ranked), standing.
     """
     rule = rows.filter(pl.col("method") == "total").to_dicts()
     kpi = {"better": "up", "band_green": None, "band_red": None, **(rule[0] if rule else {})}
@@ -189,7 +189,10 @@ def totals(details: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(is_ranked).then(pl.lit("ranked")).when(pl.col("n_full") > 0).then(pl.lit("too_few"))
         .otherwise(pl.lit("no_data")).alias("standing"),
     )  # fmt: skip
-    bands = [kpis.band(one, kpi) for one in ranked["total"]]
+    bands = [
+        kpis.band(total, kpi) if standing == "ranked" else None
+        for total, standing in ranked.select("total", "standing").iter_rows()
+    ]
     order = list(kpis.PEERS)
     return ranked.with_columns(pl.Series("band", bands, dtype=pl.String)).sort(
         pl.col("peer_group").replace_strict(

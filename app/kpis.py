@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import stats
 
-from app import wording
+from app import disclosure, wording
 
 Floats = npt.NDArray[np.float64]
 
@@ -127,8 +127,8 @@ def ranked(units: pl.DataFrame, kpi: Mapping[str, Any]) -> pl.DataFrame:
     """One peer group in order of the indicator `kpi` (a row of the registry): who stands where, and how sure is it?
 
     units: one row a unit with numerator and denominator (`kpi_units`); for days also mean and sd, denominator being the
-    items (`kpi_unit_days`). Adds value, low, high, shrunk, band, rank (ties share the better one; null where there is
-    none) and standing (STANDINGS). Order: the ranked from best to worst, then those with too few items, then those
+    items (`kpi_unit_days`). Adds value, low, high, shrunk, band, rank (ties share the better one; both null where there
+    are too few items) and standing (STANDINGS). Order: the ranked from best to worst, then those with too few items, then those
     without. Counts are not ranked: more items are no merit and no fault.
     """
     n = units["denominator"].fill_null(0)
@@ -161,6 +161,7 @@ def ranked(units: pl.DataFrame, kpi: Mapping[str, Any]) -> pl.DataFrame:
         pl.Series("band", [band(one, kpi) for one in own], dtype=pl.String),
     ).with_columns(standing.alias("standing"))
     is_ranked = pl.col("standing") == "ranked"
+    framed = framed.with_columns(pl.when(is_ranked).then("band").alias("band"))
     step = (pl.col("shrunk") / SAME).round()
     rank = pl.when(is_ranked).then(step).rank("min", descending=is_up).cast(pl.Int64)
     order = pl.col("standing").replace_strict({name: at for at, name in enumerate(STANDINGS)}, return_dtype=pl.Int8)
@@ -240,29 +241,36 @@ def missing(kpi: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
         return "；".join([NO_DATA, *wanted]) + "。"
     if kpi["kpi_unit"] == "count" or row["denominator"]:
         return None
-    unknown, excluded = row["n_unknown"], row["n_excluded"]
+    unknown, excluded = (row.get(name + disclosure.MARK) or row[name] for name in ("n_unknown", "n_excluded"))
     if unknown:
-        return f"所选范围的 {unknown:,} 件都没有写明，不能算。"
-    return f"所选范围的 {excluded:,} 件按口径都不计。" if excluded else "所选范围没有计入这项指标的件。"
+        return f"所选范围的 {wording.number(unknown)} 件都没有写明，不能算。"
+    return f"所选范围的 {wording.number(excluded)} 件按口径都不计。" if excluded else "所选范围没有计入这项指标的件。"
 
 
 def reading(kpi: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
-    """What stands behind a figure, line by line, for the tooltip and under an exported table."""
+    """What stands behind a figure, line by line, for the tooltip and under an exported table.
+
+    row: the counts, as they are or as app.service_counts.safe leaves them.
+    """
+
+    def count(name: str) -> str:
+        return row.get(name + disclosure.MARK) or wording.number(row[name])
+
     lines = [f"{kpi['kpi_name']}（{kpi['variant_name']}）"]
     if kpi["kpi_unit"] == "count":
-        lines.append(f"{kpi['numerator_text']}：{wording.number(row['numerator'])}")
-    elif kpi["numerator_text"] and row["denominator"]:
-        lines.append(f"分子 {row['numerator']:,}：{kpi['numerator_text']}")
-        lines.append(f"分母 {row['denominator']:,} 件：{kpi['denominator_text']}")
+        lines.append(f"{kpi['numerator_text']}：{count('numerator')}")
+    elif kpi["numerator_text"] and (row["denominator"] or row.get("denominator" + disclosure.MARK)):
+        lines.append(f"分子 {count('numerator')}：{kpi['numerator_text']}")
+        lines.append(f"分母 {count('denominator')} 件：{kpi['denominator_text']}")
     else:
         lines.append(missing(kpi, row) or "")
         lines.append(f"分子：{kpi['numerator_text']}；分母：{kpi['denominator_text']}")
     if kpi["filter_text"]:
         lines.append(f"统计对象：{kpi['filter_text']}")
     if kpi["excluded_text"]:
-        lines.append(f"剔除 {wording.number(row['n_excluded'])} 件：{kpi['excluded_text']}")
-    if row["n_unknown"]:
-        lines.append(f"未写明 {row['n_unknown']:,} 件，分子分母都不计")
+        lines.append(f"剔除 {count('n_excluded')} 件：{kpi['excluded_text']}")
+    if row["n_unknown"] or row.get("n_unknown" + disclosure.MARK):
+        lines.append(f"未写明 {count('n_unknown')} 件，分子分母都不计")
     lines.append(f"归期：{COHORTS.get(kpi['cohort'], kpi['cohort'])}落在期内")
     lines.append(
         f"依据：{kpi['basis']}；口径第 {kpi['kpi_version']} 版" + ("（本单位自定）" if kpi["is_local"] else "")

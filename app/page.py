@@ -38,6 +38,8 @@ class Edition:
     """How levels and the order of the warnings are set."""
     replayed: str = ""
     """正在回看 … where a past day is looked at; else empty."""
+    as_of: date | None = None
+    """The day up to which deadlines are counted: that of the build, or the one looked back at."""
 
     def notes(self, *said: str) -> list[str]:
         """Sentences for an export: what was said, then the day looked back at, as-of day and version."""
@@ -89,6 +91,7 @@ def opened(title: str, question: str, *, lead: str = "") -> Edition | None:
         judged_from=date.fromisoformat(about["judged_from"]) if about["judged_from"] else None,
         level_rule=about.get("level_rule", ""),
         replayed=asof.sentence(date.fromisoformat(as_of), about.get("replay_basis", "")) if as_of else "",
+        as_of=date.fromisoformat(about["as_of"]),
     )
     with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="page_masthead"):
         head(title, question, edition, lead=lead)
@@ -132,6 +135,12 @@ def _nothing_yet(title: str) -> None:
 def quiet(sentence: str) -> None:
     """One calm sentence in a box."""
     st.html(f'<p class="quiet">{wording.escape(sentence)}</p>')
+
+
+def late_clock(edition: Edition) -> None:
+    """Deadlines run on after the last file: says so where figures of timeliness would look worse than they are."""
+    if edition.as_of is not None and wording.runs_ahead(edition.data_through, edition.as_of):
+        quiet(wording.clock_sentence(edition.data_through, edition.as_of))
 
 
 def section(title: str, remark: str = "") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from app import disclosure, kpis
+from app import disclosure, kpis, service_counts
 
 MIN_ITEMS = 20
 """Items below which no share is told, as in sql/seeds/kpi.csv."""
@@ -18,6 +18,14 @@ RATES = {
     "satisfied": ("n_satisfied", "n_rated"),
 }
 """Share → (numerator, denominator): columns of the query topic_parts."""
+LINKED = {
+    "_no_first": ("n_events", "n_first_known"),
+    "_no_repeat": ("n_events", "n_repeat_known"),
+    "_no_mark": ("n_first_known", "n_repeat_known"),
+    "_not_first": ("n_repeat_known", "n_first"),
+    "_neither": ("n_first_known", "n_first", "n_repeat"),
+}
+"""What first and repeat tell of each other: the first count less the others. An item not first is mostly a repeat."""
 STEPS = {
     "registered": ("居民点单", "登记"),
     "forwarded": ("信访派单", "转送、交办"),
@@ -43,7 +51,8 @@ def safe_rates(
     """Parts (n_events and the columns of RATES) with shares and their intervals, small counts hidden.
 
     Adds <rate>_share, <rate>_low, <rate>_high (0–1; null and marked 样本不足 below MIN_ITEMS). Both sides of a share
-    count: 96 of 97 says that one was not. by: the column the hidden rows are ordered by.
+    count: 96 of 97 says that one was not. first and repeat, asked together, go together: 60 first of 62 says two repeats.
+    by: the column the hidden rows are ordered by.
     """
     told = parts
     measures = ["n_events"]
@@ -63,9 +72,21 @@ def safe_rates(
         )
         measures += [above, below, f"_rest_{rate}"]
         derived |= {f"{rate}_{end}": [above, below, f"_rest_{rate}"] for end in ("share", "low", "high")}
-    safe = disclosure.suppress(
-        told, measures=measures, k=k, within=within, derived=derived, sort_hidden_by=by, small_totals=True
+    linked = [rate for rate in ("first", "repeat") if {"first", "repeat"} <= set(rates)]
+    links = LINKED if linked else {}
+    told = told.with_columns(
+        (pl.col(whole) - pl.sum_horizontal(less)).clip(0).alias(name) for name, (whole, *less) in links.items()
     )
+    safe = disclosure.suppress(
+        told, measures=[*measures, *links], k=k, within=within, derived=derived, sort_hidden_by=by, small_totals=True
+    )
+    if linked:
+        both = [name for rate in linked for name in RATES[rate]]
+        seen = [*both, *links, *(f"_rest_{rate}" for rate in linked)]
+        gone = pl.any_horizontal(pl.col(name + disclosure.MARK).is_not_null() for name in seen)
+        told_by = [f"{rate}_{end}" for rate in linked for end in ("share", "low", "high")]
+        safe = service_counts.also_hidden(safe, [*both, *told_by], gone)
+        safe = safe.drop(*links, *(name + disclosure.MARK for name in links))
     for rate in rates:
         above, below = RATES[rate]
         mark, rest, share = above + disclosure.MARK, f"_rest_{rate}", f"{rate}_share" + disclosure.MARK

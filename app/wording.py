@@ -97,6 +97,19 @@ def span(first: date, last: date) -> str:
     return f"{full_day(first)}—{full_day(last) if last.year != first.year else day(last)}"
 
 
+def runs_ahead(data_through: date, as_of: date) -> bool:
+    """Are deadlines counted for days after the last one with data? The morning after it is no such day."""
+    return (as_of - data_through).days > 1
+
+
+def clock_sentence(data_through: date, as_of: date) -> str:
+    """数据只到11月15日，期限算到11月22日 …"""
+    return (
+        f"数据只到{full_day(data_through)}，期限算到{full_day(as_of)}：这几天的办结还没有数据，按期率偏低、超期偏多。"
+        "导入最新文件并重新发布后再看。"
+    )
+
+
 def level_tag(level: str, rule: str = "") -> str:
     """A level as HTML: shape and word on its colour; `rule` under the pointer."""
     style = LEVELS[level]

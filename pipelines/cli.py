@@ -38,9 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--home", help="数据目录（默认 YANPAN_HOME，否则 ./var）")
-    shared.add_argument("--json", action="store_true", help="标准输出只给一个 JSON 对象")
     parser = argparse.ArgumentParser(prog="yanpan", description="研判：诉求数据的周研判看板")
+    # Before the command or after it; what is not said after it leaves alone what was said before.
+    for one, unsaid, no in ((parser, None, False), (shared, argparse.SUPPRESS, argparse.SUPPRESS)):
+        one.add_argument("--home", default=unsaid, help="数据目录（默认 YANPAN_HOME，否则 ./var）")
+        one.add_argument("--json", action="store_true", default=no, help="标准输出只给一个 JSON 对象")
     commands = parser.add_subparsers(required=True, metavar="命令")
 
     def command(name: str, run: Callable, help_text: str) -> argparse.ArgumentParser:

@@ -23,10 +23,10 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines import layouts, positions, publish, redact, registers, states, totals, warehouse
+from pipelines import layouts, positions, publish, redact, reference, registers, states, totals, warehouse
 from pipelines.config import Home
 from pipelines.errors import SourceError, UsageError, YanpanError
-from pipelines.sources import REGISTERS, SOURCES, reading
+from pipelines.sources import REGISTERS, SOURCES, parsing, reading
 from pipelines.sources.events import REJECTED_COLUMNS, control_totals
 from pipelines.sources.recognise import Recognised, recognise
 
@@ -112,7 +112,8 @@ def ingest(
 
             def stage(plan: Recognised) -> tuple[Staged, Absorb]:
                 if plan.source in REGISTERS:
-                    return _stage_register(connection, plan, key, today)
+                    units = set(reference.read_units(home.reference)["unit_name"])
+                    return _stage_register(connection, plan, key, today, units)
                 survey = positions.survey(plan, ground)
                 return _stage(connection, plan, survey, _of_one_file(blocks)), partial(_absorb_items, connection, plan)
 
@@ -377,7 +378,7 @@ def _stage(
             n_rejected += len(kept)
             _append(connection, "stage_rejected", kept.with_columns(pl.lit(plan.batch_id).alias("batch_id")))
         if n_events:
-            unknown_words.update(events["unknown_status"].drop_nulls().to_list())
+            unknown_words.update(parsing.masked_state(events["unknown_status"].drop_nulls()).to_list())
             rows = events.drop("unknown_status").with_columns(
                 pl.lit(plan.source).alias("source"),
                 pl.lit(plan.batch_id).alias("batch_id"),
@@ -413,14 +414,14 @@ def _absorb_items(
 
 
 def _stage_register(
-    connection: duckdb.DuckDBPyConnection, plan: Recognised, key: bytes, today: date | None
+    connection: duckdb.DuckDBPyConnection, plan: Recognised, key: bytes, today: date | None, units: Collection[str]
 ) -> tuple[Staged, Absorb]:
     """The rows of a register's file, read at one go, and how they are kept; its unusable ones in `stage_rejected`."""
     register = REGISTERS[plan.source]
     blocks = [block for table in plan.tables for block in reading.read(table, list(plan.wanted))]
     raw = pl.concat([rows for rows, _ in blocks]).rename(plan.wanted)
     said, refused = register.normalise(raw, plan.layout, today=today)
-    rows, redactions, notes = register.keyed(said, partial(_hashed, key))
+    rows, redactions, notes = register.keyed(said, partial(_hashed, key), units)
     rejected = pl.concat([refused, *[wrong.select(list(REJECTED_COLUMNS)) for _, wrong in blocks]])
     is_out = rejected["rule"] == "out_of_scope"
     kept = rejected.filter(~is_out)

@@ -365,6 +365,29 @@ def unit_names(text: pl.Series) -> pl.Series:
     return bare.set(is_person.fill_null(False), None)
 
 
+# What a word ends with that can be nothing but an institution. Endings that given names have too (科, 会, 业, 社, 园, 库,
+# 庭, 台) stand with what goes before them in an institution.
+INSTITUTION_END = (
+    "局|办|委|院|所|站|队|处|厅|署|部|厂|校|馆|室|店|场|区|县|市|旗|街道|镇街|乡镇|..[镇乡村]|政府|中心|公司|集团|银行|支行|分行|"
+    "员会|委会|协会|学会|商会|工会|联合会|基金会|十字会|理事会|促进会|妇联|残联|文联|侨联|工商联|科协|人大|政协|党组|支部|法庭|"
+    "小学|中学|大学|高中|幼儿园|公园|产业园|科技园|工业园|供销社|合作社|信用社|联社|报社|旅行社|出版社|电视台|电台|水库|"
+    "物业|电网|热线|网格|专班|小组|工作组|单位|部门|公安|交警|消防|城管|中国移动|中国联通|中国电信|中国铁塔|"
+    "[局委办院厅处部府会心].*[科股组]"
+)
+_BESIDE_UNIT = "牵头|主办|协办|配合|主责|负责|责任"
+
+
+def institutions(text: pl.Series) -> pl.Series:
+    """`unit_names` of which every part ends as institutions do; null where a part does not: it may be anybody's name.
+
+    >>> institutions(pl.Series(["诸葛孔明", "生态环境局（高新区）", "住建局、诸葛孔明"])).to_list()
+    [None, '生态环境局（高新区）', None]
+    """
+    plain = unit_names(text)
+    parts = r"(?:[^\p{L}\p{N}]*(?:[\p{L}\p{N}]*(?:" + INSTITUTION_END + ")|" + _BESIDE_UNIT + r")(?:[^\p{L}\p{N}]+|$))+"
+    return plain.set(~plain.str.contains(f"^{parts}$").fill_null(False), None)
+
+
 def marks(text: pl.Series) -> dict[str, int]:
     """How many marks of each kind stand in the text; kinds that share a mark count as the first of them."""
     text = text.filter(text.str.contains("〔", literal=True).fill_null(False))

@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 from app import page, wording
 from app.casework import cases
-from app.parts import casework
 from tests.test_views import MONDAY_AFTER, copied, opened_at, said, sql
 
 

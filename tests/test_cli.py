@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import publish
+from pipelines import cli, publish
 from pipelines.config import home as open_home
+from pipelines.sources import SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_TURN = pytest.mark.xdist_group("cli")  # one home, in the order of this file
@@ -57,7 +58,8 @@ def test_a_week_in_the_life(city):
     for version in (1, 2):
         code, built, _ = yanpan(city, "build")
         assert (code, built["version"]) == (0, version)
-    assert int(built["n_events"]) == total["loaded"] - total["updated"]
+    items = [batch for batch in first["batches"] if batch["source"] in SOURCES]
+    assert int(built["n_events"]) == sum(batch["n_loaded"] - batch["n_updated"] for batch in items)
     code, listed, _ = yanpan(city, "rollback", "1")
     code, listed, _ = yanpan(city, "versions")
     assert [row["is_current"] for row in listed["versions"]] == [True, False]
@@ -80,6 +82,8 @@ def test_as_of_sees_no_later_day(city):
         ("空.csv", b"", "空.csv"),
         ("截断.xlsx", b"PK\x03\x04" + bytes(200), "截断.xlsx"),
         ("陌生.csv", "甲,乙\n1,2\n".encode(), "陌生.csv"),
+        ("无头.csv", "欧阳震华,朝阳小区12栋3单元501,退款\n李逵,a,b\n".encode(), "发现第一行像是数据，不是表头，应为"),
+        ("人名.csv", "工单号码,发生时间,欧阳震华\n1,2,3\n".encode(), "（工单号码、发生时间，另 1 列）"),
         ("缺列.csv", "工单编号,标题,主要内容,问题分类\n1,甲,乙,丙\n".encode("gb18030"), "受理时间"),
     ],
 )
@@ -91,13 +95,23 @@ def test_a_wrong_file_changes_nothing_and_says_what_to_do(tmp_path, name, conten
     assert code == 3
     assert said in answer["error"] and answer["error"].endswith("。")
     assert "发现" in answer["error"] and "应为" in answer["error"]
-    assert "\n" not in answer["error"]
+    assert "\n" not in answer["error"] and "欧阳" not in answer["error"] and "朝阳" not in answer["error"]
     warehouse = home / "warehouse.duckdb"
     if warehouse.exists():
         with duckdb.connect(warehouse, read_only=True) as connection:
             for table in ("event", "batch", "rejected_row"):
                 row = connection.execute(f"select count(*) from core.{table}").fetchone()
                 assert row == (0,)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--json --home {} versions", "--home {} versions --json", "versions --home {} --json"]
+)
+def test_home_and_json_stand_before_the_command_or_after_it(arguments, tmp_path, capsys):
+    code = cli.main(arguments.format(tmp_path).split())
+    assert code == cli.main(["versions", "--json", "--home", str(tmp_path)])
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == json.loads(second)
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ import polars as pl
 import pytest
 
 from pipelines import ingest as ingest_module
-from pipelines import redact, warehouse
+from pipelines import layouts, redact, warehouse
 from pipelines.config import ROOT, Home
 from pipelines.config import home as open_home
 from pipelines.errors import SourceError, UsageError, YanpanError
 from pipelines.ingest import event_ids, find_files, ingest, secret_key
+from pipelines.sources import reading
 
 TODAY = date(2024, 2, 1)
 SAMPLE = ROOT / "data" / "sample"
@@ -181,6 +182,14 @@ def test_unknown_columns_are_listed_and_not_stored(empty_home, tmp_path):
 def test_unknown_status_words_are_noted(empty_home, tmp_path):
     batch = ingest([export(tmp_path / "a.csv", order("A1", status="从未见过"))], empty_home)[0]
     assert "从未见过" in batch["notes"][0]
+
+
+def test_an_unknown_status_that_may_name_somebody_is_told_by_its_shape(empty_home, tmp_path):
+    path = export(tmp_path / "a.csv", order("A1", status="欧阳震华撤回"))
+    notes = ingest([path], empty_home)[0]["notes"]
+    assert "不认识的状态“6 个汉字”1 行" in notes[0] and "欧阳".encode() not in empty_home.warehouse.read_bytes()
+    found = layouts.check(reading.inspect(path), layouts.load_all(None), today=None)
+    assert found["unknown_status"] == [{"word": "6 个汉字", "n": 1}]
 
 
 def test_a_file_without_one_usable_row_is_refused_with_its_commonest_reason(empty_home, tmp_path):

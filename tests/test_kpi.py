@@ -593,7 +593,7 @@ def test_one_of_one_is_not_first():
     assert got["rank"].to_list() == [1, 2, 3, None, None]
     assert got["standing"].to_list() == ["ranked"] * 3 + ["too_few", "no_data"]
     assert got["value"].to_list() == [0.99, 1.0, 0.75, 1.0, None]
-    assert got["band"].to_list() == ["green", "green", "red", "green", None]
+    assert got["band"].to_list() == ["green", "green", "red", None, None]  # chance has no colour
 
 
 def test_units_that_chance_alone_tells_apart_share_a_rank():

@@ -107,6 +107,21 @@ def test_no_person_gets_into_the_warehouse_or_the_marts(sample_home):
                 assert not [name for name in PERSONS if name in said], table
 
 
+def test_only_an_institution_is_kept_as_a_unit(empty_home, tmp_path):
+    add_reference(empty_home)
+    (empty_home.reference / "unit.csv").write_text(
+        "unit_code,unit_name,role_name,county_code\nU1,国网安澜,,\n", encoding="utf-8"
+    )
+    units = ("诸葛孔明", "李逵", "住建局、诸葛孔明", "国网安澜", "生态环境局（高新区）", "石桥村")
+    rows = [(f"交办{n}", "业主诸葛孔明反映积水", unit, "2026-09-07", None, None, "") for n, unit in enumerate(units)]
+    batch = ingest.ingest([write(tmp_path / "台账.xlsx", HEAD, *rows)], empty_home, today=TODAY)[0]
+    assert batch["notes"] == ["3 行的责任单位不像单位名称，没有保存；请只写单位，不写人名。"]
+    with warehouse.connect(empty_home, read_only=True) as connection:
+        found = connection.execute("select unit_name, title from core.ledger_entry order by source_row").fetchall()
+    assert [unit for unit, _ in found] == [None, None, None, "国网安澜", "生态环境局（高新区）", "石桥村"]
+    assert not [title for _, title in found if "孔明" in title]
+
+
 @pytest.mark.parametrize(
     ("said", "kept"),
     [

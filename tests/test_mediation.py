@@ -90,6 +90,22 @@ def test_nobody_is_named_in_the_warehouse(empty_home):
     assert "品牌调解工作室" in told
 
 
+def test_a_name_in_the_place_of_a_state_or_an_institution_is_neither_said_nor_stored(empty_home, tmp_path):
+    rows = (
+        ("欧阳震华撤回", "诸葛孔明"),
+        ("司马懿正撤回", "甲街道人民调解委员会"),
+        ("挂账督办", "甲街道人民调解委员会"),
+    )
+    lines = [f"M{n},,邻里,2024-01-02,,,,{unit},{state},," for n, (state, unit) in enumerate(rows)]
+    batch = ingest.ingest([written(tmp_path / "1.csv", *lines)], empty_home, today=TODAY)[0]
+    notes = " ".join(batch["notes"])
+    assert "“6 个汉字”2 行" in notes and "“挂账督办”1 行" in notes and "1 行的机构不像机构名称" in notes
+    stored = empty_home.warehouse.read_bytes()
+    assert not [name for name in ("欧阳震华", "司马懿正", "诸葛孔明") if name in notes or name.encode() in stored]
+    found = warehouse_rows(empty_home, "select institution_name from core.referral order by source_row")
+    assert [one for (one,) in found] == [None, "甲街道人民调解委员会", "甲街道人民调解委员会"]
+
+
 def test_an_unknown_header_is_told(empty_home, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("案件编号,纠纷类型,调解状态,备忘\n1,邻里,调解中,张三来过\n", encoding="utf-8")

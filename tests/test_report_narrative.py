@@ -128,7 +128,7 @@ def test_a_week_without_warnings_and_without_items(ask):
         found, warnings=found.warnings.clear(), followup=found.followup.clear(), rising=found.rising.clear()
     )
     said = text(told(none))
-    assert "没有超出往年和近期水平的事项，没有预警。" in said and "上周没有预警。" in said
+    assert "没有达到预警门槛的事项。" in said and "上周没有预警。" in said
     assert checking.unsupported(told(none), none) == []
     zero = found.totals.with_columns(
         pl.lit(0).cast(pl.Int64).alias("n"), pl.lit(None, pl.Float64).alias("change_share")
@@ -187,3 +187,11 @@ def test_small_bases_get_no_per_cent():
 def test_print_has_no_blanks_between_chinese_and_figures():
     assert tight("供暖 48 件，<5 件，“热线” 12 件") == "供暖48件，<5件，“热线”12件"
     assert tight("Word 2026 版") == "Word 2026版"
+
+
+def test_a_clock_that_runs_ahead_of_the_data_is_told(ask):
+    found = find(ask, "weekly")
+    assert not any("期限算到" in note for note in told(found).notes)
+    later = dataclasses.replace(found, as_of=date(2026, 11, 22))
+    assert any("数据只到2026年11月15日，期限算到2026年11月22日" in note for note in told(later).notes)
+    assert checking.unsupported(told(later), later) == []

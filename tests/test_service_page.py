@@ -19,7 +19,7 @@ from app import appraisal, disclosure, downloads, kpis, page, service_counts, wo
 from app.casework import cases, reviews, store
 from app.charts.funnel import funnel
 from app.exports import picture, slides
-from app.parts import service_scope, service_units
+from app.parts import service_reminders, service_scope, service_units
 from pipelines.reference import read_table
 
 SHARE = {
@@ -117,11 +117,27 @@ def test_a_county_shows_no_small_counts_when_taken_away(office, monkeypatch):
     head, *rows = next(sheets[0] for name, sheets in books.items() if "排名" in name)
     counts = [dict(zip(head, row, strict=True)) for row in rows]
     assert any(row["分子"] == "<5" for row in counts)
+    told = {sheets[0][0].index("排名情况"): sheets for name, sheets in books.items() if "漏斗图" in name}
+    ((at, (_, *drawn_rows)),) = ((at, sheets[0]) for at, sheets in told.items())
+    assert drawn_rows and {row[at] for row in drawn_rows} <= {None, *kpis.STANDINGS.values()}
+    taken_away = [sheets for name, sheets in books.items() if "漏斗图" in name or "逐月" in name]
+    assert len(taken_away) == 2 and all("小于 5 的格子" in str(sheets) for sheets in taken_away)
     for row in counts:
         n, of = row["分子"], row["分母"]
         assert not isinstance(n, int) or n == 0 or n >= 5
         assert not (isinstance(n, int) and isinstance(of, int) and 0 < of - n < 5)
         assert isinstance(row["数值"], (int, float)) <= isinstance(n, int)
+
+
+def test_a_county_says_no_small_number_of_what_is_left_out(office, monkeypatch):
+    _, books = taken(monkeypatch, part="指标", by="month", county="990102")
+    head, *rows = books[next(name for name in books if name.startswith("办理质效指标"))][0]
+    for row in (dict(zip(head, one, strict=True)) for one in rows):
+        for name in ("剔除", "未写明"):
+            assert not isinstance(row[name], int) or row[name] == 0 or row[name] >= 5
+    notes = str([sheets[1:] for name, sheets in books.items() if name.startswith("办理质效指标")])
+    assert not re.search(r"(剔除|未写明|分子|分母) [1-4](?![\d,])", notes)
+    assert any("小于 5 的格子" in str(sheets) for name, sheets in books.items() if "逐月" in name)
 
 
 def test_reminders_are_of_the_next_three_working_days(office):
@@ -147,6 +163,7 @@ def test_one_of_one_is_not_first():
     )
     assert ranked["unit_name"].to_list() == ["乙局", "丙局", "甲局"]
     assert ranked["rank"].to_list() == [1, 2, None]
+    assert ranked["band"].to_list() == ["green", "red", None]
     assert ranked["outside"].to_list() == ["above", "below", None]
 
 
@@ -171,6 +188,55 @@ def test_neither_side_of_a_share_leaves_when_small(pairs):
         assert n is None or of is None or of == n or of - n >= 5
         assert value is None or math.isnan(value) or None not in (n, of)
     assert "numerator" + disclosure.MARK in safe.columns and not [name for name in safe.columns if name.startswith("_")]
+
+
+def test_what_is_left_out_is_hidden_when_small():
+    frame = units(("甲局", 60, 100)).with_columns(n_excluded=3, n_unknown=7)
+    row = service_counts.safe(frame, SHARE, k=5, within=()).row(0, named=True)
+    assert (row["n_excluded"], row["n_excluded__mark"], row["n_unknown"]) == (None, "<5", 7)
+    more = {"numerator_text": "按期答复", "denominator_text": "全部", "filter_text": None, "excluded_text": "不予受理"}
+    about = SHARE | more | {"cohort": "due", "basis": "条例", "kpi_version": 1, "is_local": False, "note": None}
+    assert "剔除 <5 件：不予受理" in kpis.reading(about, row)
+    small = units(("甲局", 2, 100)).with_columns(n_excluded=30, n_unknown=0)
+    row = service_counts.safe(small, SHARE, k=5, within=()).row(0, named=True)
+    assert "分子 <5：按期答复" in kpis.reading(about, row) and "剔除 隐去 件：不予受理" in kpis.reading(about, row)
+    row = service_counts.safe(units(("甲局", 1, 3)), SHARE, k=5, within=()).row(0, named=True)
+    assert "分母 <5 件：全部" in kpis.reading(about, row | {"n_excluded": 0, "n_unknown": 0})
+
+
+def test_a_count_beside_nearly_as_many_items_is_hidden():
+    rows = units(("", 120, None), ("", 60, 118), ("", 70, 90)).with_columns(
+        kpi_unit=pl.Series(["count", "share", "share"]), known_sources=pl.lit("petition"), cohort=pl.lit("registered")
+    )
+    safe = service_counts.without_near(rows, 5)
+    assert safe["numerator"].to_list() == [None, 60, 70] and safe["denominator"].to_list() == [None, 118, 90]
+    assert safe["numerator" + disclosure.MARK].to_list() == [disclosure.HIDDEN, None, None]
+
+
+def test_reminders_tell_no_complement():
+    due = pl.DataFrame(
+        {
+            "unit_name": ["甲局", "乙局", "丙局"],
+            "n_overdue": [24, 40, 9],
+            "n_long_overdue": [23, 20, 0],
+            "n_due_soon": [6, 7, 8],
+            "earliest_due_on": [date(2026, 1, 1)] * 3,
+        }
+    )
+    safe = service_reminders.safe_due(due, 5)
+    assert safe["n_overdue"].to_list() == [24, 40, 9] and safe["n_long_overdue"][0] is None
+    assert safe["n_long_overdue" + disclosure.MARK][0] == disclosure.HIDDEN and "_rest" not in safe.columns
+    assert service_reminders.safe_due(due, 0)["n_long_overdue"].to_list() == [23, 20, 0]
+    pairs = pl.DataFrame(
+        {
+            "unit_name": ["甲局", "乙局"], "issue_name": ["供暖", "供水"], "n_returned": [60, 20], "n_items": [62, 50],
+            "value": [96.8, 40.0], "low": [89.0, 27.6], "high": [99.1, 53.8],
+        }
+    )  # fmt: skip
+    row = service_reminders.safe_pairs(pairs, "n_returned", pl.Series([5, 5])).row(
+        by_predicate=pl.col("unit_name") == "甲局", named=True
+    )
+    assert (row["n_returned"], row["value"], row["low"]) == (None, None, None)
 
 
 def drawn(n_units: int = 40):
@@ -265,6 +331,7 @@ def test_points_by_hand(tmp_path):
     )  # (18 − 5) ÷ 20
     other = totals["乙局"]  # full marks, but only half of the points could be had: 5 answers are too few
     assert (other["total"], other["n_full"], other["rank"], other["standing"]) == (100.0, 10.0, None, "too_few")
+    assert other["band"] is None
     assert totals["丙局"]["total"] is None and totals["丙局"]["standing"] == "no_data"
     assert "样本不足（5 件，少于 20 件），不计" in details["why"].to_list()
 

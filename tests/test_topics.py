@@ -222,6 +222,33 @@ def test_both_sides_of_a_share_are_protected():
     assert bare["repeat_share"].to_list() == [pytest.approx(58 / 60), 0.4, None]
 
 
+def test_first_and_repeat_are_hidden_together():
+    parts = pl.DataFrame(
+        {
+            "unit_name": ["甲", "乙", "丙", "丁"],
+            "n_events": [62, 50, 43, 80],
+            "n_first": [60, 30, 23, 60],
+            "n_first_known": [62, 50, 40, 80],
+            "n_repeat": [2, 20, 17, 20],
+            "n_repeat_known": [62, 50, 40, 80],
+        }
+    )
+    marked = topic_counts.safe_rates(parts, "first", "repeat", k=5, by="unit_name")
+    safe = marked.rows_by_key("unit_name", named=True, unique=True)
+    counts = ["n_first", "n_first_known", "n_repeat", "n_repeat_known"]
+    for unit in ("甲", "丙"):  # 60 first of 62 says two repeats; 40 of 43 says three without a mark
+        assert [safe[unit][name] for name in (*counts, "repeat_share", "repeat_low")] == [None] * 6
+        assert all(safe[unit][name + disclosure.MARK] for name in counts)
+    assert safe["丁"]["n_first"] == 60
+    assert not [name for name in marked.columns if name.startswith("_")]
+    assert topic_counts.safe_rates(parts, "first", "repeat", k=0, by="unit_name")["n_first"].to_list() == [
+        60,
+        30,
+        23,
+        60,
+    ]
+
+
 def test_the_calendar_draws_and_hides():
     months = pl.DataFrame(
         {

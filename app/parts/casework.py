@@ -51,6 +51,8 @@ def current() -> pl.DataFrame | None:
 
 def with_status(signals: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
     """Adds to warnings where they stand (cases.with_standing); known: `current`."""
+    if known is None:
+        return cases.with_standing(signals, None, pl.DataFrame(), pl.DataFrame())
     return cases.with_standing(signals, known, marts.query("places"), marts.query("issues"))
 
 

@@ -1,16 +1,17 @@
 """首办溯源 and 代办四单: which unit, project or policy do first-time items come from, and how far does an item get?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, topic_counts, wording
+from app import disclosure, filters, marts, page, service_counts, topic_counts, wording
 from app.charts.flows import shares, steps
 from app.charts.ranks import ranking
 from app.filters import Choice, Period
 from app.parts import matters, topics
-from app.parts.issue import parts_picture, safe_parts
+from app.parts.issue import safe_parts
 from app.topic_counts import FEW, MIN_ITEMS
 
 N_MATTERS, N_BARS, N_PAIRS = 50, 12, 400
@@ -114,9 +115,12 @@ def first_by(parts: pl.DataFrame, kind: str, column: str, title: str, k: int, na
     ).sort("value", "label", descending=[True, False])  # fmt: skip
     if rows.is_empty():
         return
-    safe = safe_parts(rows, k)
+    told: list[str] = []
+    if kind == "unit" and k:  # beside the repeats of the same units, see safe_rates
+        told = safe_units(parts, k).filter(pl.col("n_first" + disclosure.MARK).is_not_null())["unit_name"].to_list()
+    safe = safe_first(rows, k, told)
     page.chart(
-        page.drawn(bars, rows, k, title),
+        page.drawn(bars, rows, k, title, told),
         safe,
         name=f"{title} {name}",
         notes=edition.notes(FIRST, disclosure.note(k) if k else ""),
@@ -125,18 +129,30 @@ def first_by(parts: pl.DataFrame, kind: str, column: str, title: str, k: int, na
     )
 
 
-def bars(rows: pl.DataFrame, k: int, title: str) -> Any:
+def safe_units(parts: pl.DataFrame, k: int) -> pl.DataFrame:
+    """The units with their shares, small counts hidden."""
+    rows = parts.filter((pl.col("part_kind") == "unit") & pl.col("unit_name").is_not_null())
+    return topic_counts.safe_rates(rows, "first", "repeat", "returned", k=k, by="unit_name")
+
+
+def safe_first(rows: pl.DataFrame, k: int, told: Sequence[str] = ()) -> pl.DataFrame:
+    """Parts (label, value) to take away; those in `told` would say what another table hides."""
+    linked = service_counts.also_hidden(safe_parts(rows, k), ["value"], pl.col("label").is_in(list(told)))
+    return disclosure.without_order(linked, "value", "label")
+
+
+def bars(rows: pl.DataFrame, k: int, title: str, told: Sequence[str] = ()) -> Any:
     """Parts (label, value) as bars: all with the hidden ones as one, or the first N_BARS."""
+    safe = safe_first(rows, k, told)
     if len(rows) <= N_BARS:
-        return parts_picture(rows, k, title)
-    shown = disclosure.without_marks(safe_parts(rows, k)).drop_nulls("value").head(N_BARS)
+        return ranking(disclosure.rolled_up(safe, rows, label="label", measure="value"), title=title)
+    shown = disclosure.without_marks(safe).drop_nulls("value").head(N_BARS)
     return ranking(shown, title=f"{title}（前 {len(shown)}）")
 
 
 def repeated(parts: pl.DataFrame, k: int, name: str, edition: page.Edition) -> None:
     """Of which units do the items come back? Those with enough items, the highest first."""
-    rows = parts.filter((pl.col("part_kind") == "unit") & pl.col("unit_name").is_not_null())
-    safe = topic_counts.safe_rates(rows, "repeat", "returned", k=k, by="unit_name")
+    safe = safe_units(parts, k)
     judged = safe.filter(pl.col("repeat_share").is_not_null()).sort("repeat_low", "unit_name", descending=[True, False])
     if judged.is_empty():
         page.quiet(f"没有一个单位有重复标志的事项达到 {MIN_ITEMS} 件，{FEW}，不列重复率。")
@@ -173,7 +189,14 @@ def pairs(parts: pl.DataFrame, k: int, name: str, edition: page.Edition) -> None
     rows = rows.with_columns((pl.col("unit_name") + " " + pl.col("issue_code")).alias("_pair"))
     ks = pl.Series("k", [max(k, one) for one in disclosure.thresholds(rows)], dtype=pl.Int64)
     safe = page.drawn(  # worked out once for the same counts
-        topic_counts.safe_rates, rows, "repeat", "returned", k=ks, by="_pair", within=(("unit_name",), ("issue_code",))
+        topic_counts.safe_rates,
+        rows,
+        "first",
+        "repeat",
+        "returned",
+        k=ks,
+        by="_pair",
+        within=(("unit_name",), ("issue_code",)),
     )
     safe = safe.filter(pl.col("n_events").is_not_null() & (pl.col("n_events") >= MIN_ITEMS))
     has_returns = bool(rows["n_return_known"].sum())

@@ -30,6 +30,7 @@ MIMES = {
 ICONS = {"docx": ":material/description:", "pptx": ":material/slideshow:", "xlsx": ":material/table:", "pdf": ":material/picture_as_pdf:"}  # fmt: skip
 PAGES = {
     "weekly": "本周研判", "hotspots": "热点地图", "trends": "趋势分析", "issues": "高频事项", "warnings": "预警清单", "warning": "一条预警",
+    "service": "办理质效", "ledgers": "台账", "mediation": "访调诉", "topics": "专题与溯源",
     "reports": "报告中心", "intake": "数据接入", "yanpan report": "命令行",
 }  # fmt: skip
 REFUSALS = (

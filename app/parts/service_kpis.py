@@ -137,7 +137,11 @@ def course(row: Mapping[str, Any], scope: Scope, edition: page.Edition, unit: st
         ),
         found,
         name=f"{title} {scope.place} 至{scope.name}",
-        notes=edition.notes(*scope.within(), "点是各期自己的数，件数少的期波动大。"),
+        notes=edition.notes(
+            *scope.within(),
+            "点是各期自己的数，件数少的期波动大。",
+            disclosure.note(exported=True) if is_open else "",
+        ),
         key=f"course_{'unit' if unit else 'kpi'}",
         labels=LABELS | {"period_start_on": "起始日", "is_incomplete": "未满期"},
         export=safe,
@@ -162,8 +166,9 @@ def listing(rows: pl.DataFrame, kpi: Mapping[str, Any], scope: Scope, edition: p
     kinds = ("", "", "number", "", "number", "number", "number", "")
     head = "".join(f'<th class="{kind}">{name}</th>' for name, kind in zip(heads, kinds, strict=True))
     st.html(f'<table class="reading kpis"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+    safe = _safe(rows, shown, scope)
     page.foot(
-        partial(_export, rows, shown, scope),
+        partial(_export, safe),
         name=f"办理质效指标 {scope.title}",
         notes=edition.notes(
             *scope.within(),
@@ -172,7 +177,7 @@ def listing(rows: pl.DataFrame, kpi: Mapping[str, Any], scope: Scope, edition: p
         ),
         key="kpis_foot",
         labels=LABELS,
-        exported=["；".join(kpis.reading(row, row)) for row in shown.iter_rows(named=True)],
+        exported=["；".join(kpis.reading(row, row)) for row in safe.head(len(shown)).iter_rows(named=True)],
     )
 
 
@@ -205,17 +210,21 @@ def _parts_in_table(row: Mapping[str, Any]) -> str:
     return parts(row) if row["median"] is not None else parts(row).replace("/", " / ").removesuffix(" 件")
 
 
-def _export(rows: pl.DataFrame, shown: pl.DataFrame, scope: Scope) -> pl.DataFrame:
+def _safe(rows: pl.DataFrame, shown: pl.DataFrame, scope: Scope) -> pl.DataFrame:
     """The table as shown, then the other 口径 below; small counts of a county hidden."""
     rest = rows.join(shown, on=["kpi_id", "variant"], how="anti").sort("kpi_order")
+    told = pl.concat([shown, rest])
+    k = scope.k()
+    if not k:
+        return told
     safe = pl.concat(
-        [
-            service_counts.safe(one, one.row(0, named=True), k=scope.k(), within=())
-            for row in pl.concat([shown, rest]).iter_slices(1)
-            for one in [row]
-        ],
+        [service_counts.safe(one, one.row(0, named=True), k=k, within=()) for one in told.iter_slices(1)],
         how="diagonal",
     )
+    return service_counts.without_near(safe, k)
+
+
+def _export(safe: pl.DataFrame) -> pl.DataFrame:
     columns = [name for name in LABELS if name in safe.columns]
     marks = [name + disclosure.MARK for name in columns if name + disclosure.MARK in safe.columns]
     return safe.select(*columns, *marks).with_columns(

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import deadlines, disclosure, filters, kpis, marts, page, wording
+from app import deadlines, disclosure, filters, kpis, marts, page, service_counts, wording
 from app.casework import workflow
 from app.parts.service_scope import Scope
 
@@ -64,10 +64,8 @@ def due(scope: Scope, edition: page.Edition) -> None:
         st.session_state["_due_shown"] = counts["unit_name"].to_list()
         widths = {"unit_name": 168, "n_overdue": 96, "n_long_overdue": 92, "n_due_soon": 116, "earliest_due_on": 92}
         page.grid(shown, key="due_units", labels=LABELS, height=420, widths=widths, on_select=_choose)
-        measures = ["n_overdue", "n_long_overdue", "n_due_soon"]
-        derived = {"earliest_due_on": measures}
         page.foot(
-            partial(disclosure.suppress, shown, measures=measures, k=scope.k(), derived=derived),
+            partial(safe_due, shown, scope.k()),
             name=f"到期提醒 {scope.place} {wording.full_day(when['day'])}",
             notes=edition.notes(
                 f"{AHEAD} 个工作日内：{span}。未办结的件才提醒；检举控告、涉法涉诉、保密件只计数，不写单位。",
@@ -81,6 +79,20 @@ def due(scope: Scope, edition: page.Edition) -> None:
         unit = unit if unit in counts["unit_name"] else None
         standing = filters.choose("看哪些", STANDINGS, key="due", kind="buttons")
         items(unit, standing, scope, edition, key="due_items")
+
+
+def safe_due(units: pl.DataFrame, k: int) -> pl.DataFrame:
+    """Units to take away, small counts hidden: 24 overdue, 23 of them long, says that one is not."""
+    measures = ["n_overdue", "n_long_overdue", "n_due_soon", "_rest"]
+    safe = disclosure.suppress(
+        units.with_columns((pl.col("n_overdue") - pl.col("n_long_overdue")).alias("_rest")),
+        measures=measures,
+        k=k,
+        derived={"earliest_due_on": measures},
+    )
+    told = (pl.col(name + disclosure.MARK).is_not_null() for name in ("_rest", "n_overdue"))
+    gone = pl.any_horizontal(told) & (pl.col("n_long_overdue") != 0)
+    return service_counts.also_hidden(safe, ["n_long_overdue"], gone).drop("_rest", "_rest" + disclosure.MARK)
 
 
 def _choose() -> None:
@@ -197,16 +209,25 @@ def pairs(
         on_select=_look,
     )["selection"]["rows"]  # fmt: skip
     page.foot(
-        partial(
-            disclosure.suppress, shown, measures=[measure, "n_items"], k=disclosure.thresholds(rows), within=(("unit_name",), ("issue_name",)),
-            derived=dict.fromkeys(("value", "low", "high"), (measure, "n_items")), sort_hidden_by="unit_name",
-        ),
+        partial(safe_pairs, shown, measure, disclosure.thresholds(rows)),
         name=f"{word} 单位和事项 {scope.title}",
         notes=edition.notes(*scope.within(), note, disclosure.note(exported=True)),
         key=f"{measure}_foot",
         labels=labels,
     )  # fmt: skip
     return rows["unit_name"][picked[0]] if picked and picked[0] < len(rows) else None
+
+
+def safe_pairs(shown: pl.DataFrame, measure: str, k: pl.Series) -> pl.DataFrame:
+    """Unit by issue to take away, small counts hidden, of both sides of the share."""
+    measures = [measure, "n_items", "_rest"]
+    safe = disclosure.suppress(
+        shown.with_columns((pl.col("n_items") - pl.col(measure)).alias("_rest")),
+        measures=measures, k=k, within=(("unit_name",), ("issue_name",)),
+        derived=dict.fromkeys(("value", "low", "high"), measures), sort_hidden_by="unit_name",
+    )  # fmt: skip
+    gone = pl.col("_rest" + disclosure.MARK).is_not_null()
+    return service_counts.also_hidden(safe, [measure], gone).drop("_rest", "_rest" + disclosure.MARK)
 
 
 def _dissatisfied_items(unit: str | None, scope: Scope) -> None:

@@ -139,14 +139,16 @@ def drawn(units: pl.DataFrame, kpi: Mapping[str, Any], group: str, scope: Scope,
 
     page.chart(
         page.drawn(figure, units, title, chosen),
-        units,
+        in_words(units, kpi),
         name=f"{title} 漏斗图 {scope.title}",
         notes=edition.notes(
-            *scope.within(), "界限：若各单位水平都与同组平均一样，95% 和 99.8% 的单位会落在其间（二项分布精确计算）。"
+            *scope.within(),
+            "界限：若各单位水平都与同组平均一样，95% 和 99.8% 的单位会落在其间（二项分布精确计算）。",
+            disclosure.note(exported=True) if scope.county else "",
         ),
         key="funnel",
         labels=LABELS,
-        export=safe,
+        export=lambda: in_words(safe(), kpi),
         picture=lambda: figure(disclosure.without_marks(safe())),
     )
 
@@ -187,11 +189,7 @@ def listing(units: pl.DataFrame, kpi: Mapping[str, Any], group: str, scope: Scop
     helps = {name: words for name, words in HELPS.items() if name in shown.columns}
     page.grid(shown, key="units_list", labels=labels, helps=helps, widths=widths, height=430, on_select=_choose)
     page.foot(
-        lambda: service_counts.safe(units, kpi, k=scope.k()).with_columns(
-            pl.col("standing").replace(standings(kpi)),
-            pl.col("band").replace(kpis.BAND_NAMES),
-            pl.col("outside").replace(OUTSIDE),
-        ),
+        lambda: in_words(service_counts.safe(units, kpi, k=scope.k()), kpi),
         name=f"{scopes.name(kpi)} {group}排名 {scope.title}",
         notes=edition.notes(
             *scope.within(),
@@ -200,16 +198,26 @@ def listing(units: pl.DataFrame, kpi: Mapping[str, Any], group: str, scope: Scop
         ),
         key="units_list_foot",
         labels=LABELS,
-        exported=["；".join(kpis.reading(kpi, _sum(units)))],
+        exported=["；".join(kpis.reading(kpi, _sum(units, kpi, scope.k())))],
     )
     asked = st.query_params.get("unit", "")
     return asked if asked in units["unit_name"] else str(units["unit_name"][0])
 
 
-def _sum(units: pl.DataFrame) -> dict[str, int]:
-    """The counts of all of them, for the words of the 口径."""
-    names = ("numerator", "denominator", "n_excluded", "n_unknown")
-    return {name: int(units[name].sum()) if name in units.columns else 0 for name in names}
+def in_words(units: pl.DataFrame, kpi: Mapping[str, Any]) -> pl.DataFrame:
+    """Codes as an export says them."""
+    return units.with_columns(
+        pl.col("standing").replace(standings(kpi)),
+        pl.col("band").replace(kpis.BAND_NAMES),
+        pl.col("outside").replace(OUTSIDE),
+    )
+
+
+def _sum(units: pl.DataFrame, kpi: Mapping[str, Any], k: int) -> dict[str, Any]:
+    """The counts of all of them, for the words of the 口径; the small ones hidden."""
+    names = ("numerator", "denominator", *service_counts.LEFT_OUT)
+    sums = {name: int(units[name].sum()) if name in units.columns else 0 for name in names}
+    return service_counts.safe(pl.DataFrame([sums]), kpi, k=k, within=()).row(0, named=True)
 
 
 def _choose() -> None:

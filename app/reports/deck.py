@@ -69,7 +69,7 @@ def slides(
 
 def _basis(f: Findings) -> str:
     return tight(
-        f"按登记日期计，{f.period.span}。环比与{f.period.word_before}比，同比与{exhibits.AGO[f.period.kind]}比；基数不足{wording.SMALL_BASE}件不算百分比。"
+        f"按登记日期计，{f.period.span}。环比与{exhibits.before(f)}比，同比与{exhibits.AGO[f.period.kind]}比；基数不足{wording.SMALL_BASE}件不算百分比。"
     )
 
 
@@ -80,7 +80,7 @@ def _headline(f: Findings, told: Told) -> str:
     said = f"{f.period.word}登记诉求{wording.number(total['n'])}件"
     if total["n_before"] is None or total["n_before"] < wording.SMALL_BASE:
         return said
-    return f"{said}，较{f.period.word_before}{told.change('诉求总量', total['n'], total['n_before'])}"
+    return f"{said}，较{exhibits.before(f)}{told.change('诉求总量', total['n'], total['n_before'])}"
 
 
 def _tiles(f: Findings) -> list[Tile]:
@@ -96,10 +96,10 @@ def _tiles(f: Findings) -> list[Tile]:
 
 def _course(f: Findings, told: Told) -> str:
     known = disclosure.without_marks(f.course).filter(pl.col("n_events").is_not_null() & ~pl.col("is_incomplete"))
-    if len(known) < 3:
-        return f"{exhibits.SPANS[f.period.kind]}诉求件数"
+    if len(known) < 3 or not f.is_complete:
+        return f"{exhibits.span(f)}诉求件数"
     *rest, last = known["n_events"].to_list()
-    span = exhibits.SPANS[f.period.kind]
+    span = exhibits.span(f)
     if last > max(rest):
         return f"{f.period.word}{wording.number(last)}件，为{span}最高"
     if last < min(rest):
@@ -116,10 +116,11 @@ def _sources(f: Findings, told: Told) -> str:
 
 def _issues(f: Findings, told: Told) -> str:
     top = f.issues.filter(pl.col("n_events") > 0).row(0, named=True)
-    said = f"{top['issue_name']}居首，{wording.number(top['n_events'])}件"
+    is_first = not (f.issues["n_events" + disclosure.MARK] == disclosure.HIDDEN).any()
+    said = f"{top['issue_name']}{'居首，' if is_first else ''}{wording.number(top['n_events'])}件"
     if top["change_share"] is None:
         return said
-    return f"{said}，{told.compared(top['issue_name'], top['n_events'], top['n_events_before'], f.period.word_before)}"
+    return f"{said}，{told.compared(top['issue_name'], top['n_events'], top['n_events_before'], exhibits.before(f))}"
 
 
 def _pareto(f: Findings, told: Told) -> str:

@@ -1,5 +1,6 @@
 """The tables and charts of a report, each from one frame of the findings. Text, deck and Excel show the same ones."""
 
+import re
 from collections.abc import Mapping
 
 import polars as pl
@@ -25,6 +26,18 @@ def tables(f: Findings) -> dict[str, Table]:
         *_units(f), _matters(f), _concerns(f), _hot(f), *_annual(f), _reconciliation(f),
     ]  # fmt: skip
     return {table.key: table for table in found}
+
+
+def span(f: Findings) -> str:
+    """近13周; fewer where the data begin later: 近3年."""
+    n = len(f.course.filter(~pl.col("is_incomplete") & pl.col("n_events").is_not_null()))
+    full = SPANS[f.period.kind]
+    return full if f"近{n}" in full or not f.is_complete else re.sub(r"\d+", str(n), full)
+
+
+def before(f: Findings) -> str:
+    """What this period is compared with: 上月; of one that is not over, as many days of it: 上月同期."""
+    return f.period.word_before if f.is_complete else f"{f.period.word_before}同期"
 
 
 def is_known(f: Findings) -> bool:
@@ -55,7 +68,7 @@ def compared(f: Findings, *, year: bool = True, share: bool = True) -> list[Colu
     """本周 · 上周 · 环比 · 同比 · 占比, as this kind of period calls them."""
     columns = [
         Column("n_events", "number", f"{f.period.word}件数"),
-        Column("n_events_before", "number", f.period.word_before),
+        Column("n_events_before", "number", before(f)),
         Column("change_share", "change", "环比" if f.period.kind != "annual" else "比上年"),
     ]
     columns += [Column("year_share", "change", "同比")] if year and f.period.kind != "annual" else []
@@ -66,7 +79,7 @@ def _totals(f: Findings) -> Table:
     columns = [
         Column("label", label="指标", width=1.4),
         Column("n", "number", f.period.word),
-        Column("n_before", "number", f.period.word_before),
+        Column("n_before", "number", before(f)),
         Column("change_share", "change", "环比" if f.period.kind != "annual" else "比上年"),
         Column("n_year_ago", "number", AGO[f.period.kind]),
         Column("year_share", "change", "同比"),
@@ -114,7 +127,7 @@ def _places(f: Findings) -> Table:
         *compared(f, year=False, share=False),
         Column("rate", "decimal", "每万人"),
     ]
-    note = " ".join(part for part in (f.not_placed, disclosure.note()) if part)
+    note = "；".join(part.rstrip("。；") for part in (f.not_placed, disclosure.note()) if part) + "。"
     return Table("places", f"各{BELOW[f.area.level]}件数", f.places.head(N_PLACES), columns, note)
 
 
@@ -196,9 +209,11 @@ def _service(f: Findings) -> Table:
         Column("numerator", "number", "分子"),
         Column("denominator", "number", "分母"),
         Column("said", label=f.period.word, width=1.0),
-        Column("said_before", label=f.period.word_before, width=1.0),
+        Column("said_before", label=before(f), width=1.0),
     ]
-    return Table("service", "办理质效", frame, columns, "率均列分子分母；没有数据的写作“—”。")
+    return Table(
+        "service", "办理质效", frame, columns, "各来源合计；率均列分子分母。「办理质效」按来源、口径分开算，数字不同。"
+    )
 
 
 def _measured(row: Mapping[str, object], suffix: str) -> str:
@@ -298,6 +313,8 @@ def _annual(f: Findings) -> list[Table]:
     for key, frame in f.annual.items():
         named = frame.with_columns(pl.col(columns[key][0].name).fill_null("未写明"))
         note = "" if key in ("steps", "proposals") else f.annual_notes.get(key, "")
+        if key == "purposes":
+            note = "照各来源自己的说法；网格填的是上报方式。"
         found.append(Table(f"annual_{key}", titles[key], named.head(N_ANNUAL), columns[key], note))
     return found
 
@@ -324,10 +341,12 @@ def _course(f: Findings) -> Chart | None:
     known = f.course.filter(pl.col("n_events").is_not_null())
     if len(known) < 2:
         return None
-    frame = f.course.drop([name for name in f.course.columns if name.endswith(disclosure.MARK)])
+    frame = disclosure.without_marks(f.course)
+    while len(frame) > 2 and frame["is_incomplete"][0]:  # a rise from half a year is none
+        frame = frame[1:]
     if f.period.kind == "annual" or frame["n_events_year_ago"].null_count() == len(frame):
         frame = frame.drop("n_events_year_ago")
-    title = f"{SPANS[f.period.kind]}诉求件数"
+    title = f"{span(f)}诉求件数"
     return Chart("course", title, trend(frame, title="", height=290), f.course, "按登记日期计。", height=0.42)
 
 
@@ -335,7 +354,7 @@ def _source_bars(f: Findings) -> Chart | None:
     """This period beside the one before and a year ago, by source; not where a count is hidden or unknown."""
     spans = {
         "n_events_year_ago": AGO[f.period.kind],
-        "n_events_before": f.period.word_before,
+        "n_events_before": before(f),
         "n_events": f.period.word,
     }
     if f.period.kind == "annual":
@@ -371,7 +390,7 @@ def _issue_bars(f: Findings) -> Chart | None:
     bars = frame.select(
         pl.col("issue_name").alias("label"), pl.col("n_events").alias("value"), pl.col("change_share").alias("change")
     )
-    word = f"较{f.period.word_before}"
+    word = f"较{before(f)}"
     figure = ranking(bars, title="", change_label=word)
     labels = {"label": "事项", "value": "件数", "change": word}
     return Chart("issue_bars", "件数居前的事项", figure, bars, wording_of_small_base(), labels=labels)
@@ -390,7 +409,7 @@ def _place_bars(f: Findings) -> Chart | None:
     frame = disclosure.without_marks(f.places).filter(pl.col("n_events") > 0).head(12)
     if len(frame) < 2:
         return None
-    word = f"较{f.period.word_before}"
+    word = f"较{before(f)}"
     bars = frame.select(
         pl.col("place_name").alias("label"), pl.col("n_events").alias("value"), pl.col("change_share").alias("change")
     )

@@ -257,7 +257,7 @@ def find(ask: reader.Ask, period: Period, area_code: str | None, *, until: datet
         groups=by_group,
         issues=by_issue,
         rising=rising,
-        rising_course=_rising_course(ask, scope, rising, mondays),
+        rising_course=_rising_course(ask, scope, rising, mondays, about["judged_from"]),
         places=counting.within(every_place, counting.BELOW[scope.area.level], scope),
         not_placed=counting.not_placed(every_place, scope),
         towns=place_counts.valued(counting.within(every_place, finer, scope), "count"),
@@ -364,7 +364,9 @@ def _not_reported(ask: reader.Ask, scope: Scope, reference: pl.DataFrame, week: 
 N_COURSE = 26
 
 
-def _rising_course(ask: reader.Ask, scope: Scope, rising: pl.DataFrame, mondays: list[date]) -> pl.DataFrame:
+def _rising_course(
+    ask: reader.Ask, scope: Scope, rising: pl.DataFrame, mondays: list[date], judged_from: str
+) -> pl.DataFrame:
     """How the issue most above its bound got there, and what was to be expected of it."""
     schema = {
         "period_start_on": pl.Date, "n_events": pl.Int64, "expected": pl.Float64, "upper_bound": pl.Float64,
@@ -374,6 +376,7 @@ def _rising_course(ask: reader.Ask, scope: Scope, rising: pl.DataFrame, mondays:
         return pl.DataFrame(schema=schema)
     issue, last = rising["issue_code"][0], mondays[-1]
     weeks = pl.DataFrame({"week_start_on": [last - timedelta(weeks=n) for n in range(N_COURSE - 1, -1, -1)]})
+    weeks = weeks.filter(pl.col("week_start_on") >= date.fromisoformat(judged_from))  # before it nothing is kept
     judged = ask("detection_series", place=scope.area.code, issue=issue, week=last)
     course = weeks.join(judged, on="week_start_on", how="left", maintain_order="left").select(
         pl.col("week_start_on").alias("period_start_on"),

@@ -64,7 +64,7 @@ def tell(
         office=office,
         issued_on=issued_on,
         period_code=findings.period.code,
-        period_name=f"{findings.period.name}（{findings.period.span}）" if findings.period.kind != "annual" else findings.period.name,
+        period_name=_period(findings),
         area_name=findings.area.name,
         blocks=blocks,
         appendix=appendix,
@@ -76,6 +76,13 @@ def tell(
         values=findings.values(),
         derived=tuple(told.derived),
     )  # fmt: skip
+
+
+def _period(f: Findings) -> str:
+    """2026年第46周（2026年11月9日—11月15日）; of one that is not over with the day it has come to."""
+    if not f.is_complete:
+        return f"{f.period.name}（截至{wording.full_day(f.counted.last_on)}）"
+    return f.period.name if f.period.kind == "annual" else f"{f.period.name}（{f.period.span}）"
 
 
 def _set(block: Block) -> Block:
@@ -177,7 +184,7 @@ def _volume(f: Findings, told: Told) -> str:
     if not f.is_complete:
         said[0] = f"{f.period.word}截至{wording.day(f.counted.last_on)}，{where}共登记诉求{told.items(total['n'])}"
     if not total.get("n_before" + disclosure.MARK):
-        said.append(told.compared("诉求总量", total["n"], total["n_before"], f.period.word_before))
+        said.append(told.compared("诉求总量", total["n"], total["n_before"], exhibits.before(f)))
     if f.period.kind != "annual" and not total.get("n_year_ago" + disclosure.MARK):
         said.append(told.compared("诉求总量", total["n"], total["n_year_ago"], exhibits.AGO[f.period.kind]))
     sentence = "，".join(said) + "。"
@@ -195,7 +202,7 @@ def _by_source(f: Findings, told: Told) -> str:
     if not said:
         return f"{f.period.word}没有登记的诉求。"
     return (
-        f"按来源分，{'、'.join(said)}。括号内为较{f.period.word_before}的变化。"
+        f"按来源分，{'、'.join(said)}。括号内为较{exhibits.before(f)}的变化。"
         if "（" in "".join(said)
         else f"按来源分，{'、'.join(said)}。"
     )
@@ -203,7 +210,13 @@ def _by_source(f: Findings, told: Told) -> str:
 
 def _changed(told: Told, row: Mapping[str, Any], name: str, f: Findings) -> str:
     """上升3.8%; of a row whose change may be said."""
-    return told.change(f"{name}较{f.period.word_before}", row["n_events"], row["n_events_before"])
+    return told.change(f"{name}较{exhibits.before(f)}", row["n_events"], row["n_events_before"])
+
+
+def _leads(frame: pl.DataFrame, n: int) -> str:
+    """居前3位的是; where a large count may be among the hidden ones nobody can say so: 能列出的有."""
+    marks = frame.get_column("n_events" + disclosure.MARK, default=pl.Series([None], dtype=pl.String))
+    return "能列出件数的，较多的有" if (marks == disclosure.HIDDEN).any() else f"居前{n}位的是"
 
 
 def _shown(frame: pl.DataFrame, name: str = "n_events") -> pl.DataFrame:
@@ -218,7 +231,7 @@ def _by_group(f: Findings, told: Told) -> str:
         return ""
     listed = "、".join(f"{row['group_name']}{told.items(row['n_events'])}" for row in top.iter_rows(named=True))
     share = told.share(f"前{len(top)}个领域合计占比", sum(top["n_events"]), total["n"])
-    said = f"从领域看，居前{len(top)}位的是{listed}，合计占{share}。"
+    said = f"从领域看，{_leads(f.groups, len(top))}{listed}，合计占{share}。"
     grown = _shown(f.groups).filter(
         (pl.col("n_events_before") >= wording.SMALL_BASE) & (pl.col("n_events") > pl.col("n_events_before"))
     )
@@ -229,7 +242,7 @@ def _by_group(f: Findings, told: Told) -> str:
     )
     for row in grown.iter_rows(named=True):
         more = told.difference(f"{row['group_name']}增加", row["n_events"], row["n_events_before"])
-        said += f"增加最多的是{row['group_name']}，比{f.period.word_before}多{more}。"
+        said += f"增加最多的是{row['group_name']}，比{exhibits.before(f)}多{more}。"
     return said
 
 
@@ -238,7 +251,7 @@ def _by_place(f: Findings, told: Told) -> str:
     if len(top) < 2:
         return ""
     listed = "、".join(f"{row['place_name']}{told.items(row['n_events'])}" for row in top.iter_rows(named=True))
-    said = f"从区域看，件数居前的是{listed}"
+    said = f"从区域看，{_leads(f.places, len(top))}{listed}"
     rated = f.places.filter(pl.col("rate").is_not_null()).sort("rate", "place_code", descending=[True, False]).head(1)
     for row in rated.iter_rows(named=True):
         said += f"；按常住人口计，{row['place_name']}最高，每万人{wording.number(row['rate'], 1)}件"
@@ -259,7 +272,7 @@ def _flags(f: Findings, told: Told) -> str:
             part = f"{word}{told.items(row['n'])}"
             if row["change_share"] is not None:
                 change = told.change(f"{row['label']}件数", row["n"], row["n_before"])
-                part += f"，较{f.period.word_before}{change}"
+                part += f"，较{exhibits.before(f)}{change}"
             said.append(part)
     return f"{'；'.join(said)}。" if said else ""
 
@@ -302,7 +315,7 @@ def _top_issues(f: Findings, told: Told) -> str:
             part += f"（{_changed(told, row, row['issue_name'], f)}）"
         said.append(part)
     share = told.share(f"前{len(top)}个事项合计占比", sum(top["n_events"]), total["n"])
-    return f"件数居前{len(top)}位的事项是{'、'.join(said)}，合计占全部诉求的{share}。"
+    return f"事项中，{_leads(f.issues, len(top))}{'、'.join(said)}，合计占全部诉求的{share}。"
 
 
 def _rising(f: Findings, told: Told) -> str:
@@ -317,7 +330,7 @@ def _rising(f: Findings, told: Told) -> str:
         said.append(
             f"{row['issue_name']}{weeks}{told.items(row['observed'])}，预期{wording.number(row['expected'], 1)}件，超出{over}件"
         )
-    return f"{told.count('超出上限的事项', f.rising, '个')}事项超出预期上限，超出最多的是：{'；'.join(said)}。"
+    return f"{told.count('超出上限的事项', f.rising, '个')}事项超出预期上限，超出最多的是：{'；'.join(said)}。{partly_judged(f)}"
 
 
 def _matters(f: Findings, told: Told) -> str:
@@ -368,7 +381,7 @@ def _how_many(f: Findings, told: Told) -> str:
     if f.warnings.is_empty():
         if not f.was_judged:
             return f"{f.period.word}没有判定：历史不够长或有空缺，不等于没有问题。"
-        return f"{f.period.word}没有超出往年和近期水平的事项，没有预警。"
+        return f"{f.period.word}没有达到预警门槛的事项。{partly_judged(f)}"
     levels = [
         f"{style.word}{told.count(f'{style.word}色预警', rows)}"
         for level, style in LEVELS.items()
@@ -381,7 +394,13 @@ def _how_many(f: Findings, told: Told) -> str:
         if len(new)
         else f"都是{f.period.word_before}以前出现、仍在延续的"
     )
-    return f"{said}。{wording.LEVEL_NOTE}"
+    return f"{said}。{partly_judged(f)}{wording.LEVEL_NOTE}"
+
+
+def partly_judged(f: Findings) -> str:
+    """2025年11月10日以前各周没有判定。 Of a period that was judged as a whole nothing."""
+    since = f.judged_from
+    return f"{wording.full_day(since)}以前各周没有判定。" if since and since > f.period.mondays()[0] else ""
 
 
 def named(row: Mapping[str, Any]) -> str:
@@ -399,7 +418,7 @@ def sentence_of(row: Mapping[str, Any], f: Findings) -> str:
     return f"{wording.week_span(row['week_start_on'])}那一周，{said.replace('本周', '当周')}"
 
 
-PARTS = (("主要在 ", "主要在"), ("来源 ", "来源为"), ("渠道 ", "渠道为"))
+PARTS = (("主要在 ", "主要在"), ("来源 ", "来源主要为"), ("渠道 ", "渠道主要为"))
 
 
 def spoken(row: Mapping[str, Any], f: Findings) -> str:
@@ -493,7 +512,7 @@ def _timely(f: Findings, by: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     said = f"{f.period.word}到期{wording.number(row['denominator'])}件，按期{wording.number(row['numerator'])}件，按期率{row['value']:.1%}"
     if row["value_before"] is not None:
-        said += f"（{f.period.word_before}{row['value_before']:.1%}）"
+        said += f"（{exhibits.before(f)}{row['value_before']:.1%}）"
     return f"{said}。"
 
 
@@ -572,15 +591,18 @@ def advice(f: Findings) -> list[str]:
         status = row["case_status"] or "new"
         if status in ("new", "again"):
             found.append(f"请{unit}就“{named(row)}”核实成因、提出处置措施，按督办单期限反馈。")
-        elif row["is_overdue"]:
-            found.append(f"“{named(row)}”办理已超期，请{unit}说明原因并尽快反馈。")
         elif status == "replied":
-            found.append(f"“{named(row)}”已反馈，请研判中心核查后销号或退回重办。")
+            late = "，核查已超期" if row["is_overdue"] else ""
+            found.append(f"“{named(row)}”已反馈{late}，请研判中心核查后销号或退回重办。")
+        elif row["is_overdue"]:
+            found.append(
+                f"“{named(row)}”办理已超期（{exhibits.STANDING.get(status, '')}），请{unit}说明原因并尽快办理。"
+            )
     warned = set(f.warnings["issue_name"].drop_nulls())
     for row in f.rising.filter(~pl.col("issue_name").is_in(list(warned))).head(2).iter_rows(named=True):
         found.append(f"{row['issue_name']}超出预期上限而没有落到具体区域，请分析是否有共同成因。")
     for row in late_units(f).head(2).iter_rows(named=True):
-        found.append(f"请{row['unit_name']}逐件梳理到期未办结事项，说明按期率低的原因。")
+        found.append(f"请{row['unit_name']}逐件梳理没有按期办结的事项，说明按期率低的原因。")
     if f.not_reported:
         found.append(f"请{'、'.join(f.not_reported)}尽快补报{f.period.word}数据。")
     return found[:N_ADVICE]
@@ -638,8 +660,9 @@ def _notes(f: Findings) -> list[str]:
         if f.is_complete
         else f"{f.period.word}数据截至{wording.full_day(f.counted.last_on)}，只与往期同样长的时段比较。"
     )
+    clock = wording.clock_sentence(f.data_through, f.as_of) if wording.runs_ahead(f.data_through, f.as_of) else ""
     notes = [
-        basis, f"{small}{ago[f.period.kind]}。", weeks, part, f.left_out, wording.LEVEL_NOTE, disclosure.note(),
+        basis, clock, f"{small}{ago[f.period.kind]}。", weeks, part, f.left_out, wording.LEVEL_NOTE, disclosure.note(),
         "只分析事项、区域和单位，不涉及任何个人。",
         f"勾稽校验{len(f.reconciliation)}项全部相符（各来源、领域、区域、单位与总数，各日、周、月与全期），逐项见Excel。",
         f"数据截至{wording.full_day(f.data_through)}，数据指纹{f.fingerprint}（同样的数字，指纹相同）。",

@@ -16,6 +16,7 @@ if there.is_empty():
     ledger.others(kinds)
     st.stop()
 
+page.late_clock(edition)
 names = [*there["kind_name"], "导入与模板"]
 for tab, name in zip(st.tabs(names, key="part", bind="query-params"), names, strict=True):
     if not tab.open:

@@ -17,6 +17,7 @@ edition = page.start(
     "办得及时吗，解决了吗，群众满意吗？",
     lead="只看事项、区域和单位。比率都写明分子分母和口径；样本不足的不排名。",
 )
+page.late_clock(edition)
 scope = service_scope.choose(edition)
 TABS = {
     "指标": service_kpis.tab,

@@ -8,6 +8,7 @@ import polars as pl
 from pipelines.layouts import files, headers
 from pipelines.sources import REGISTERS, SOURCES, reading
 from pipelines.sources.events import HINTS, control_totals
+from pipelines.sources.parsing import masked_state
 from pipelines.sources.recognise import Recognised, recognise
 
 TRIAL_ROWS = 1000
@@ -67,7 +68,7 @@ def check(facts: reading.FileFacts, layouts: files.Layouts, *, today: date | Non
         "fields": _filled(events, found_fields | set(plan.layout.get("constants", {}))),
         "unknown_status": [
             {"word": word[:20], "n": count}
-            for word, count in events["unknown_status"].drop_nulls().value_counts(sort=True).iter_rows()
+            for word, count in masked_state(events["unknown_status"].drop_nulls()).value_counts(sort=True).iter_rows()
         ][:20],
         "control_totals": control_totals(raw, plan.layout).to_dicts(),
         "notes": list(facts.notes),

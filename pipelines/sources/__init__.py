@@ -1,7 +1,7 @@
 """The sources the office receives, one module each; the same key names the module and its folder in data/sample."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -25,13 +25,14 @@ class Source:
 class Register:
     """Files whose rows are no registered items but cases or entries about them; see `registers`.
 
-    `normalise(raw, layout, *, today=None) -> (rows, rejected)`, then `keyed(rows, hashed) -> (rows, redactions, notes)`:
-    numbers become hashes and texts are redacted; what is left is the content of `table`, entry_id and source_row.
+    `normalise(raw, layout, *, today=None) -> (rows, rejected)`, then `keyed(rows, hashed, units) -> (rows, redactions,
+    notes)`: numbers become hashes, texts are redacted, and of the units those are kept that are known or
+    institutions by their words; what is left is the content of `table`, entry_id and source_row.
     """
 
     layouts: dict[str, Layout]
     normalise: Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
-    keyed: Callable[[pl.DataFrame, Hashed], tuple[pl.DataFrame, Counter[str], list[str]]]
+    keyed: Callable[[pl.DataFrame, Hashed, Collection[str]], tuple[pl.DataFrame, Counter[str], list[str]]]
     table: str
 
 

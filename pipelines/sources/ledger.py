@@ -15,7 +15,7 @@ import csv
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -204,7 +204,9 @@ def normalise(raw: pl.DataFrame, layout: Layout, *, today: date | None = None) -
     return rows, _rejected(said, reason, layout)
 
 
-def keyed(rows: pl.DataFrame, hashed: Hashed) -> tuple[pl.DataFrame, Counter[str], list[str]]:
+def keyed(
+    rows: pl.DataFrame, hashed: Hashed, units: Collection[str] = ()
+) -> tuple[pl.DataFrame, Counter[str], list[str]]:
     """Rows of `normalise` as core.ledger_entry stores them: entry_id, source_row and CONTENT. Redactions by kind; notes.
 
     entry_id is the keyed hash of the ledger's own number; of the item's where it has none; else of what the entry said when
@@ -226,7 +228,7 @@ def keyed(rows: pl.DataFrame, hashed: Hashed) -> tuple[pl.DataFrame, Counter[str
     kind = rows["ledger_kind"][0] if len(rows) else ""
     is_cut = rows.select(events.is_truncated(pl.col("item_number")).fill_null(False)).to_series()
     item = rows["item_number"].set(is_cut, None)
-    plain, counts = _redacted(rows)
+    plain, counts = _redacted(rows, units)
     own = rows["entry_number"].set((rows["entry_number"] == rows["item_number"]).fill_null(False), None)
     is_private = (redact.redact(own)[0] != own).fill_null(True) | (own.str.len_chars() > 30).fill_null(True)
     stored = plain.with_columns(
@@ -235,6 +237,9 @@ def keyed(rows: pl.DataFrame, hashed: Hashed) -> tuple[pl.DataFrame, Counter[str
         own.set(is_private | own.str.contains(r"^\w{15,}$").fill_null(False), None).alias("ledger_number"),
     )
     notes = [f"{is_cut.sum():,} 行的事项编号被 Excel 截断，没有关联到事项。"] if is_cut.any() else []
+    is_unlike = rows["unit_name"].is_not_null() & plain["unit_name"].is_null() & ~rows["is_confidential"]
+    if n_unlike := int(is_unlike.sum()):
+        notes.append(f"{n_unlike:,} 行的责任单位不像单位名称，没有保存；请只写单位，不写人名。")
     return (
         stored.select("entry_id", "source_row", *(pl.col(name).cast(of) for name, of in CONTENT.items())),
         counts,
@@ -242,18 +247,16 @@ def keyed(rows: pl.DataFrame, hashed: Hashed) -> tuple[pl.DataFrame, Counter[str
     )
 
 
-def _redacted(rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+def _redacted(rows: pl.DataFrame, known_units: Collection[str]) -> tuple[pl.DataFrame, Counter[str]]:
     """Texts by the strict rules for what an office types itself; units, places and categories by those for words."""
     columns, counts = [], Counter[str]()
-    known = [*rows["unit_name"].drop_nulls().unique(), *_issue_words()]
+    units = _units(rows["unit_name"], known_units)
+    known = [*units.drop_nulls().unique(), *_issue_words()]
     for name in TEXTS:
         columns.append(redact.redact_notes(rows[name], known=known).alias(name))
-    for name, kinds in (
-        ("unit_name", redact.NUMBER_KINDS | {"name"}),
-        *((one, redact.NUMBER_KINDS) for one in ("category_raw", "county_name", "town_name", "community_name")),
-    ):
-        plain = redact.redact(rows[name], kinds=kinds)[0]
-        columns.append((redact.unit_names(_without_persons(plain)) if name == "unit_name" else plain).alias(name))
+    columns.append(units)
+    for name in ("category_raw", "county_name", "town_name", "community_name"):
+        columns.append(redact.redact(rows[name], kinds=redact.NUMBER_KINDS)[0].alias(name))
     clean = rows.with_columns(columns)
     for name in (column.name for column in columns):
         counts.update(Counter(redact.marks(clean[name])) - Counter(redact.marks(rows[name])))
@@ -266,6 +269,13 @@ def _redacted(rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
 
 
 # ---------------------------------------------------------------- cells
+
+
+def _units(said: pl.Series, known: Collection[str]) -> pl.Series:
+    """The units of a cell; null where it says neither a known unit nor an institution."""
+    plain, _ = redact.redact(said, kinds=redact.NUMBER_KINDS | {"name"})
+    units = redact.institutions(_without_persons(plain))
+    return said.zip_with(said.is_in(list(known)).fill_null(False), units)
 
 
 def _said(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:

@@ -6,6 +6,7 @@ been decided and is being enforced counts as ended: enforcement is a stage of it
 """
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import date
 
 import polars as pl
@@ -94,6 +95,6 @@ def normalise(raw: pl.DataFrame, layout: Layout, *, today: date | None = None) -
     return referrals.normalise(raw, layout, WORDS, today)
 
 
-def keyed(cases: pl.DataFrame, hashed) -> tuple[pl.DataFrame, Counter[str], list[str]]:
+def keyed(cases: pl.DataFrame, hashed, units: Collection[str] = ()) -> tuple[pl.DataFrame, Counter[str], list[str]]:
     """See `referrals.keyed`."""
-    return referrals.keyed(cases, hashed, "litigation")
+    return referrals.keyed(cases, hashed, "litigation", units)

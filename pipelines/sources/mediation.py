@@ -6,6 +6,7 @@ not say how a case ended: then 调解结果 decides, and without it the outcome 
 """
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import date
 
 import polars as pl
@@ -102,6 +103,6 @@ def normalise(raw: pl.DataFrame, layout: Layout, *, today: date | None = None) -
     return referrals.normalise(raw, layout, WORDS, today)
 
 
-def keyed(cases: pl.DataFrame, hashed) -> tuple[pl.DataFrame, Counter[str], list[str]]:
+def keyed(cases: pl.DataFrame, hashed, units: Collection[str] = ()) -> tuple[pl.DataFrame, Counter[str], list[str]]:
     """See `referrals.keyed`."""
-    return referrals.keyed(cases, hashed, "mediation")
+    return referrals.keyed(cases, hashed, "mediation", units)

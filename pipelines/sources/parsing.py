@@ -147,6 +147,28 @@ def masked_time(text: pl.Series) -> pl.Series:
     return text.set(~is_time.fill_null(False), None).fill_null(shape)
 
 
+_STATE_PART = (
+    r"待|已|未|不|再|重|被|经|中|后|及|并|或|的|为|在办|挂起|挂账|挂牌|暂缓|暂停|暂存|中止|恢复|超时|超期|逾期|延期|延时|按期|按时|限期|申请人|当事人|"
+    r"申请|审核|审批|审查|审定|审理|评审|核实|核查|调查|查实|初审|复审|复查|复核|受理|不予|签收|接收|接单|派单|派发|派遣|下派|分派|分办|分拨|改派|指派|转办|"
+    r"转交|转送|转派|转办中|交办|督办|催办|协办|主办|会办|代办|直办|自办|领办|承办|办理|办结|办毕|办完|处理|处置|处办|整改|解决|化解|调处|调解|和解|达成|协议|"
+    r"成功|失败|不成|终止|终结|结束|完成|完结|完毕|结案|销案|销号|撤销|撤回|撤诉|撤件|取消|作废|关闭|归档|存档|登记|录入|上报|上传|提交|保存|草稿|新建|"
+    r"回复|答复|反馈|报结|回访|评价|满意|告知|通知|送达|公示|确认|司法|立案|开庭|判决|裁定|裁决|裁判|驳回|起诉|上诉|诉讼|诉前|执行|导入|推送|退回|退件|"
+    r"回退|重办|重新|返工|进行|推进|跟踪|等待|领导|单位|部门|中心|一级|二级|三级|状态|其他|其它|正常|异常|无效|有效|重复|合并|并案|移交|移送|流转|预约|"
+    r"首次|二次|部分|阶段|基本|全部|直接|解答|咨询|现场|见过|从未|没有|尚未|正在|继续|开始|生效|开放|公开"
+)
+_STATE_WORD = rf"^(?:[\s\-—_/、，,（）()]|{_STATE_PART})+$|^\d{{1,2}}$"
+
+
+def masked_state(text: pl.Series) -> pl.Series:
+    """A cell that should hold a state, fit to be shown: what is made of words for states as it stands, else its shape.
+
+    >>> masked_state(pl.Series(["已挂账督办", "欧阳震华撤回"])).to_list()
+    ['已挂账督办', '6 个汉字']
+    """
+    shape = pl.Series([_shape(cell) if cell is not None else None for cell in text.to_list()], dtype=pl.String)
+    return text.set(~text.str.contains(_STATE_WORD).fill_null(False), None).fill_null(shape)
+
+
 def _shape(cell: str) -> str:
     """What kind of characters these are, and how many; nothing of what they say."""
     hanzi = sum("\u3400" <= character <= "\u9fff" for character in cell)

@@ -4,8 +4,24 @@ import re
 import unicodedata
 from typing import NamedTuple, NotRequired, TypedDict
 
+import polars as pl
+
+from pipelines import names, redact
+from pipelines.config import SEEDS
 from pipelines.errors import SourceError
 from pipelines.sources import reading
+
+_HEADER_PART = (
+    r"信访|来信|来访|来电|诉求|投诉|举报|工单|事件|案件|登记|录入|受理|办理|办结|答复|回复|反馈|交办|转办|派单|派遣|签收|处置|处理|结案|归档|发生|上报|提交|"
+    r"创建|更新|推送|导入|联系|申请|反映|督办|主办|协办|承办|责任|牵头|所属|所在|问题|事项|纠纷|调解|诉讼|客户|用户|市民|群众|业务|服务|任务|流程|详细|主要|"
+    r"一级|二级|三级|是否|首次|最终|截止|计划|实际|内部|外部|统一|被|人|者|员|件|单|的|省|市|县|区|乡镇|街道|社区|村|网格|居住|来源|当前|"
+    r"编号|单号|案号|号码|编码|代码|时间|日期|时限|期限|名称|姓名|电话|手机|地址|地点|位置|类型|类别|分类|种类|性质|内容|标题|主题|摘要|描述|事由|状态|环节|"
+    r"进度|单位|部门|机构|渠道|方式|途径|区域|区划|级别|等级|备注|说明|序号|数量|人数|人次|件数|次数|金额|结果|意见|情况|评价|满意度|满意|经度|纬度|坐标"
+)
+"""What headers are made of; anything else in the place of one may be content and is not repeated in a message."""
+_CONTENT = re.compile(
+    rf"\d{{4}}|\d+\s*(?:栋|幢|座|号楼|单元|室)|^\d+(?:\.\d+)?$|^(?:{names.COMPOUND}|[{names.SURNAMES}])[一-鿿]{{1,2}}$"
+)
 
 
 class Layout(TypedDict):
@@ -189,13 +205,36 @@ def _unknown(
     facts: reading.FileFacts, found: list[reading.Preview], layouts: dict[str, dict[str, Layout]]
 ) -> SourceError:
     widest = max(found, key=lambda preview: max((len(row) for row in preview.rows), default=0), default=None)
-    row = max(widest.rows, key=lambda cells: sum(bool(cell.strip()) for cell in cells), default=[]) if widest else []
-    # A header is short and has no long number; anything else is content and is not repeated in a message.
-    cells = [cell.strip() for cell in row if re.fullmatch(r"(?!.*\d{4})\s*\S.{0,15}\s*", cell)][:12]
+    known_headers = {
+        header_key(header)
+        for by_name in layouts.values()
+        for layout in by_name.values()
+        for header in (*layout["columns"], *layout["identifying"])
+    } | {header_key(header) for header in pl.read_csv(SEEDS / "header.csv", infer_schema=False)["header"]}
+    rows = [[cell.strip() for cell in row if cell.strip()] for row in (widest.rows[:20] if widest else [])]
+    of_headers = [
+        [one for one in cells if header_key(one) in known_headers or re.fullmatch(f"(?:{_HEADER_PART}){{1,8}}", one)]
+        for cells in rows
+    ]
+    # The row most like a header, else the fullest: where nothing is like one, all of it may be content.
+    at = max(
+        range(len(rows)),
+        key=lambda n: (len(of_headers[n]) if 3 * len(of_headers[n]) >= len(rows[n]) > 1 else 0, len(rows[n])),
+        default=None,
+    )
+    cells, words = (rows[at], of_headers[at]) if at is not None else ([], [])
+    plain, _ = redact.redact(pl.Series(cells, dtype=pl.String))
+    is_data = 3 * len(words) < len(cells) and (plain.to_list() != cells or any(map(_CONTENT.search, cells)))
+    n_others = len(cells) - len(words[:12])
+    others = [f"另 {n_others} 列" if words else f"{n_others} 列，列名都没有见过"] if n_others else []
     known = "、".join(layout["title"] for by_name in layouts.values() for layout in by_name.values())
     return SourceError(
         facts.name,
-        found=f"不认识的表头（{'、'.join(cells) or '没有可读的文字'}）" if cells else "没有可识别的表头",
+        found=f"第{f' {at + 1} ' if at else '一'}行像是数据，不是表头"
+        if is_data
+        else f"不认识的表头（{'，'.join(filter(None, ['、'.join(words[:12]), *others]))}）"
+        if cells
+        else "没有可识别的表头",
         expected=f"已知版式之一：{known}",
         next_step=f"请核对是否选错文件；如是新的版式，请运行 yanpan layout propose {facts.name} 查看建议的对应，核对后保存。",
     )

@@ -8,7 +8,7 @@ future_registered_at (their sentences: `events.HINTS`). Stages whose dates run b
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -120,7 +120,7 @@ def normalise(raw: pl.DataFrame, layout: Layout, words: Words, today: date | Non
 
 
 def keyed(
-    cases: pl.DataFrame, hashed: Callable[[str, pl.Series], pl.Series], source: str
+    cases: pl.DataFrame, hashed: Callable[[str, pl.Series], pl.Series], source: str, units: Collection[str] = ()
 ) -> tuple[pl.DataFrame, Counter[str], list[str]]:
     """Cases with hashes for their numbers: entry_id, petition_id, hotline_id, grid_id; what was redacted; remarks.
 
@@ -135,7 +135,7 @@ def keyed(
         )
         number = cases[f"{name}_number"].fill_null(any_number.set(~fits, None))
         ids[f"{name}_id"] = hashed(name, number).alias(f"{name}_id")
-    institution, redactions = _institutions(cases["institution_name"])
+    institution, redactions = _institutions(cases["institution_name"], units)
     rows = cases.select(
         hashed(source, cases["case_number"]).alias("entry_id"),
         "source_row",
@@ -147,12 +147,11 @@ def keyed(
         "is_confirmed",
         institution,
     )
-    unknown = Counter(cases["unknown_status"].drop_nulls().to_list()).most_common(5)
+    unknown = Counter(parsing.masked_state(cases["unknown_status"].drop_nulls()).to_list()).most_common(5)
     n_backward = int(cases.select(runs_backward().sum()).item())
-    plain, _ = redact.redact(pl.Series([word for word, _ in unknown], dtype=pl.String))
-    notes = [
-        f"不认识的状态“{word[:20]}”{n:,} 行，按各阶段日期归类。" for word, (_, n) in zip(plain, unknown, strict=True)
-    ]
+    notes = [f"不认识的状态“{word[:20]}”{n:,} 行，按各阶段日期归类。" for word, n in unknown]
+    if n_unlike := int((cases["institution_name"].is_not_null() & institution.is_null()).sum()):
+        notes.append(f"{n_unlike:,} 行的机构不像机构名称，没有保存；请只写机构，不写人名。")
     if n_backward:
         notes.append(f"{n_backward:,} 行的阶段日期先后不符（如结束早于受理），照收，不计各阶段天数。")
     return rows, Counter(redactions), notes
@@ -193,11 +192,11 @@ def _dispute(text: pl.Series) -> pl.Series:
     return number.set(~number.is_in(list(DISPUTES)).fill_null(False), None).fill_null(by_words)
 
 
-def _institutions(names: pl.Series) -> tuple[pl.Series, dict[str, int]]:
-    """Names of institutions, of which none is a person's."""
+def _institutions(names: pl.Series, units: Collection[str]) -> tuple[pl.Series, dict[str, int]]:
+    """Names of institutions, of which none is a person's; `units` are known to be none."""
     distinct = names.unique().drop_nulls()
     plain, found = redact.redact(distinct, kinds=redact.NUMBER_KINDS | {"name"})
-    plain = redact.unit_names(plain)
+    plain = distinct.zip_with(distinct.is_in(list(units)), redact.institutions(plain))
     plain = plain.set((distinct.str.contains(PERSONAL_ROOM) & ~distinct.str.contains("委员会|中心|法院")), ROOM)
     return names.replace_strict(distinct, plain, default=None, return_dtype=pl.String), found
 
