@@ -49,7 +49,7 @@ def test_good_and_strange_files_part_and_one_build_follows(empty_home):
     assert names(folder / inbox.TAKEN) == ["grid_event.csv", "short.csv"]
     assert names(folder / inbox.REFUSED) == ["陌生.csv", "陌生.csv.说明.txt"]
     why = (folder / inbox.REFUSED / "陌生.csv.说明.txt").read_text(encoding="utf-8-sig")
-    assert "甲、乙" in why and "yanpan layout propose" in why and "7 天后删除" in why
+    assert "2 列，列名都没有见过" in why and "yanpan layout propose" in why and "7 天后删除" in why
     outcomes = {entry["file_name"]: entry["outcome"] for entry in inbox.status(folder)["last"]}
     assert outcomes == {"grid_event.csv": "taken", "short.csv": "taken", "陌生.csv": "refused"}
     assert not (folder / ".build-owed").exists() and any("读入" in line for line in said)

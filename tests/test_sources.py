@@ -435,7 +435,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "torn.xlsx": (whole[: len(whole) // 2], "工作簿"),
         "page.xls": (b"<html><p>1</p></html>", "不完整"),
         "no_date.csv": (HOTLINE.replace("推送时间,", "").encode(), "推送时间"),
-        "other.csv": ("甲,乙,丙\n1,2,3\n".encode(), "甲、乙、丙"),
+        "other.csv": ("甲,乙,丙\n1,2,3\n".encode(), "3 列，列名都没有见过"),
         "noise.csv": (b"\x80\xff" * 400 + b"\n", "GB18030"),
         "header_only.csv": (f"{HOTLINE}\n\n".encode(), "没有数据行"),
         "packed.csv.gz": (gzip.compress(HOTLINE.encode()), "没有数据行"),
