@@ -74,7 +74,7 @@ def _known(f: Findings) -> _Known:
         known.names.add(tight(text))
     known.said |= set(_numbers(disclosure.note())) | {str(len(f.reconciliation))}
     known.said |= {str(len(f.rising_course))}
-    known.said |= {token for span in exhibits.SPANS.values() for token in _numbers(span)}
+    known.said |= {token for span in (*exhibits.SPANS.values(), exhibits.span(f)) for token in _numbers(span)}
     known.names.discard("")
     return known
 

@@ -96,7 +96,8 @@ def _tiles(f: Findings) -> list[Tile]:
 
 def _course(f: Findings, told: Told) -> str:
     known = disclosure.without_marks(f.course).filter(pl.col("n_events").is_not_null() & ~pl.col("is_incomplete"))
-    if len(known) < 3 or not f.is_complete:
+    is_hidden = f.course["n_events" + disclosure.MARK].is_not_null().any()
+    if len(known) < 3 or not f.is_complete or is_hidden:
         return f"{exhibits.span(f)}诉求件数"
     *rest, last = known["n_events"].to_list()
     span = exhibits.span(f)

@@ -30,7 +30,7 @@ def tables(f: Findings) -> dict[str, Table]:
 
 def span(f: Findings) -> str:
     """近13周; fewer where the data begin later: 近3年."""
-    n = len(f.course.filter(~pl.col("is_incomplete") & pl.col("n_events").is_not_null()))
+    n = len(f.course.filter(~pl.col("is_incomplete")))
     full = SPANS[f.period.kind]
     return full if f"近{n}" in full or not f.is_complete else re.sub(r"\d+", str(n), full)
 
