@@ -22,10 +22,9 @@ Ask = Callable[..., pl.DataFrame]
 
 @cache
 def text(name: str) -> str:
-    """The query; where it ends with `-- then: other`, with the end it shares with others."""
+    """The query; where a line says `-- then: other`, with the part it shares with others in its place."""
     own = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-    shared = re.search(r"^-- then: (\w+)\s*\Z", own, re.M)
-    return own + text(shared[1]) if shared else own
+    return re.sub(r"^-- then: (\w+)$", lambda shared: text(shared[1]), own, flags=re.M)
 
 
 def chosen(name: str, parameters: dict[str, Parameter]) -> tuple[tuple[str, Parameter], ...]:

@@ -1,32 +1,8 @@
 -- What are the items of a topic, an issue or of all ($topic, $issue null) made of, and what became of them? One row a part
 -- of each kind; items registered from the week $from_on to the week $to_on. n_…_known: of how many the file says it.
 -- First: by the petition's own mark, elsewhere whoever is not marked as a repeat.
-with code as (
-    select issue_code, word_pattern, topic_purpose from topic_issue
-    where topic_id = $topic and ($issue::varchar is null or issue_code = $issue)
-    union all
-    select issue_code, null, null from issue where $topic::varchar is null and ($issue::varchar is null or issue_code = $issue)
-),
-item as (
-    select f.*
-    from item_fact as f
-    inner join code as c on c.issue_code = f.issue_code
-    where
-        f.registered_on between $from_on::date and $to_on::date + 6
-        and ($county::varchar is null or f.county_code = $county)
-        and (not $only_suggestions::boolean or f.is_suggestion)
-        and (c.topic_purpose is null or contains(f.purpose, c.topic_purpose))
-        and (
-            c.word_pattern is null
-            or f.event_key in (
-                select e.event_key
-                from event as e
-                inner join topic_issue as w on w.issue_code = e.issue_code
-                where w.topic_id = $topic and regexp_matches(concat_ws(' ', e.title, e.text), w.word_pattern)
-            )
-        )
-),
-told as (
+-- then: topic_chosen
+, told as (
     select
         i.*,
         coalesce(i.is_first, not i.is_repeat) as is_first_time,

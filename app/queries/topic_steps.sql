@@ -2,32 +2,8 @@
 -- source and step, for the items registered in the weeks from $from_on to $to_on. Days since registration (median,
 -- p90) and since the step before that has a date (step_median, step_p90).
 -- n_known: of how many the file has the step at all; n_timed: of those that reached it, how many say when.
-with code as (
-    select issue_code, word_pattern, topic_purpose from topic_issue
-    where topic_id = $topic and ($issue::varchar is null or issue_code = $issue)
-    union all
-    select issue_code, null, null from issue where $topic::varchar is null and ($issue::varchar is null or issue_code = $issue)
-),
-item as (
-    select f.*
-    from item_fact as f
-    inner join code as c on c.issue_code = f.issue_code
-    where
-        f.registered_on between $from_on::date and $to_on::date + 6
-        and ($county::varchar is null or f.county_code = $county)
-        and (not $only_suggestions::boolean or f.is_suggestion)
-        and (c.topic_purpose is null or contains(f.purpose, c.topic_purpose))
-        and (
-            c.word_pattern is null
-            or f.event_key in (
-                select e.event_key
-                from event as e
-                inner join topic_issue as w on w.issue_code = e.issue_code
-                where w.topic_id = $topic and regexp_matches(concat_ws(' ', e.title, e.text), w.word_pattern)
-            )
-        )
-),
-step as (
+-- then: topic_chosen
+, step as (
     select source, 'registered' as step, true as is_reached, null::bigint as n_days, null::bigint as n_step_days from item
     union all
     select source, 'forwarded', is_forwarded, forwarding_days, forwarding_days from item
