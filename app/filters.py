@@ -227,6 +227,12 @@ def forget(key: str) -> None:
     st.session_state[f"_url_{key}"] = None
 
 
+def pick(**chosen: str | None) -> None:
+    """Filters set by a click, in a callback; None = all. The widgets and the URL follow in the run after it."""
+    for key, code in chosen.items():
+        st.session_state[key] = code or ALL
+
+
 def week(data_from: date, last_full_week: date, *, label: str = "周次") -> date | None:
     """Which complete week with data? Newest by default; None for a week in the URL that is none of them."""
     mondays = marts.query("weeks", data_from=data_from, last_full_week=last_full_week)["week_start_on"].to_list()

@@ -23,7 +23,7 @@ LABELS = {"n_events_before": "上期", "n_events_year_ago": "去年同期", "cha
 
 
 def open_issue(code: str) -> None:
-    st.session_state["issue"] = code
+    filters.pick(issue=code)
 
 
 def choose_bar() -> None:
