@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from app import versions
+
 QUERIES = Path(__file__).parent / "queries"
 
 Parameter = str | int | float | bool | date | None
@@ -44,3 +46,12 @@ def asking(version: Path) -> Iterator[Ask]:
         connection.execute(f"attach '{quoted}' as marts (read_only)")
         connection.execute("use marts")
         yield ask
+
+
+def sentence(error: Exception) -> str:
+    """Why there is no answer, to a person at the command line."""
+    if isinstance(error, versions.NoMarts):
+        return "这里还没有发布过数据，或发布它的是旧程序。下一步：yanpan build"
+    if isinstance(error, duckdb.IOException):
+        return "统计文件刚好在更换或读不出来，稍后再试。"
+    return str(error)

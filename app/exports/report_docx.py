@@ -71,15 +71,7 @@ def docx(report: Report, template: Path | None = None) -> bytes:
 
 
 def _words(report: Report) -> Mapping[str, str]:
-    words = {
-        "标题": _title(report.title),
-        "期号": report.number,
-        "单位": report.office,
-        "日期": wording.full_day(report.issued_on),
-        "期间": report.period_name,
-        "区域": report.area_name,
-        "标记": report.mark,
-    }
+    words = report.placeholders() | {"标题": _title(report.title)}
     return {name: archive.plain(word) for name, word in words.items()}
 
 

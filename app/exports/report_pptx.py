@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pptx.oxml import parse_xml
 from pptx.util import Pt
 
-from app import wording
 from app.charts.style import em_width
 from app.exports import archive, slides
 from app.exports.drawingml import EMU, fill, run, run_form, stroke
@@ -38,16 +37,7 @@ def pptx(report: Report, template: Path | None = None) -> bytes:
 
     Raises app.reports.templates.BadTemplate.
     """
-    words = {
-        "标题": report.title,
-        "期号": report.number,
-        "单位": report.office,
-        "日期": wording.full_day(report.issued_on),
-        "期间": report.period_name,
-        "区域": report.area_name,
-        "标记": report.mark,
-    }
-    deck = slides.opened(words, template)
+    deck = slides.opened(report.placeholders(), template)
     slides.add_cover(deck, report.notes)
     for slide in report.slides:
         _add(deck, slide, report)

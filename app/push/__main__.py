@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from app import disclosure, versions
+from app import disclosure, reader, versions
 from app.casework.store import Unavailable
 from app.casework.workflow import BadSetting as BadLimits
 from app.push import outbox, sender
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         answer = _every(chosen.every) if chosen.every else _once(chosen)
     except (*MISTAKES, *TROUBLES) as error:
-        answer = {"error": _sentence(error), "exit_code": 2 if isinstance(error, MISTAKES) else 3}
+        answer = {"error": reader.sentence(error), "exit_code": 2 if isinstance(error, MISTAKES) else 3}
     print(json.dumps(answer, ensure_ascii=False, default=str))
     return int(answer.get("exit_code", 0))
 
@@ -72,8 +72,8 @@ def _every(seconds: int) -> dict[str, Any]:
         try:
             counts = sender.run(_settings(is_first=False), stopped=stop.is_set)
         except (*MISTAKES, *TROUBLES) as error:
-            if _sentence(error) != last:
-                last = _sentence(error)
+            if reader.sentence(error) != last:
+                last = reader.sentence(error)
                 _say(f"{last}（每 {seconds} 秒再试）")
         else:
             last = ""
@@ -98,14 +98,6 @@ def _said(counts: dict[str, int]) -> str:
     return f"{text}。" + (
         "不确定的不会自动重发，可核对后用 yanpan push --resend 编号。" if counts.get("unclear") else ""
     )
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, versions.NoMarts):
-        return "这里还没有发布过数据，或发布它的是旧程序。下一步：yanpan build"
-    if isinstance(error, duckdb.IOException):
-        return "统计文件刚好在更换或读不出来，稍后再试。"
-    return str(error)
 
 
 def _say(text: str) -> None:

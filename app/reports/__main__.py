@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from app import disclosure, versions
+from app import disclosure, reader, versions
 from app.casework.workflow import BadSetting as BadLimits
 from app.reports import figures, make, periods, settings, templates
 from app.reports.model import AUDIENCES
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     except make.Unsound as error:
         answer = {"error": str(error), "exit_code": 4}
     except (*USAGE, *INPUT) as error:
-        answer = {"error": _sentence(error), "exit_code": 2 if isinstance(error, USAGE) else 3}
+        answer = {"error": reader.sentence(error), "exit_code": 2 if isinstance(error, USAGE) else 3}
     print(json.dumps(answer, ensure_ascii=False, default=str))
     return int(answer.get("exit_code", 0))
 
@@ -88,14 +88,6 @@ def _made(chosen: argparse.Namespace) -> dict[str, Any]:
     lines += [f"  {row['path']}" for row in files]
     lines.append(f"勾稽 {len(findings.reconciliation)} 项全部相符，数据指纹 {first.report.fingerprint}。")
     return {"result": result, "text": "\n".join(lines)}
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, versions.NoMarts):
-        return "这里还没有发布过数据，或发布它的是旧程序。下一步：yanpan build"
-    if isinstance(error, duckdb.IOException):
-        return "统计文件刚好在更换或读不出来，稍后再试。"
-    return str(error)
 
 
 def _say(text: str) -> None:

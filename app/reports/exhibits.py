@@ -179,10 +179,8 @@ def _followup(f: Findings) -> Table:
             Column("again", label=f"{f.period.word}是否又列入", width=1.2),
             Column("standing", label="办理", width=1.2),
         ]
-        rows = f.followup
-        frame = disclosure.suppress(rows, measures=["observed"], k=disclosure.thresholds(rows), within=()).with_columns(
-            pl.when("is_listed_again").then(pl.lit("是")).otherwise(pl.lit("否")).alias("again"),
-            pl.Series("standing", [standing(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
+        frame = f.followup.with_columns(
+            pl.when("is_listed_again").then(pl.lit("是")).otherwise(pl.lit("否")).alias("again")
         )
     frame = frame.with_columns(pl.Series("standing", _standings(frame), dtype=pl.String))
     note = "同一区域、同一事项（单位）的件数。" if len(frame) else f"{word}没有预警。"

@@ -159,6 +159,18 @@ class Report:
     values: Mapping[str, Any] = field(default_factory=dict)
     """Headline figures by name, raw; what `--json` says and tests compare."""
 
+    def placeholders(self) -> dict[str, str]:
+        """What stands for each of the templates' {{…}}."""
+        return {
+            "标题": self.title,
+            "期号": self.number,
+            "单位": self.office,
+            "日期": wording.full_day(self.issued_on),
+            "期间": self.period_name,
+            "区域": self.area_name,
+            "标记": self.mark,
+        }
+
     def charts(self) -> list[Chart]:
         """The charts of text and slides, each once, in order."""
         found = {one.key: one for one in self.blocks if isinstance(one, Chart)}

@@ -12,7 +12,7 @@ import polars as pl
 
 from app import wording
 
-HOW = {"difference": "相减", "sum": "相加", "share": "相除", "mean": "平均", "count": "计数"}
+HOW = {"difference": "相减", "share": "相除", "count": "计数"}
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,6 @@ class Told:
         """How many more or fewer: 203件, without a sign."""
         value = abs(now - before)
         return self._kept(self.items(value), label, "difference", value, (now, before))
-
-    def total(self, label: str, parts: Sequence[float]) -> str:
-        value = sum(parts)
-        return self._kept(self.items(value), label, "sum", value, tuple(parts))
 
     def share(self, label: str, part: float, whole: float) -> str:
         """12.3%"""

@@ -8,6 +8,7 @@ future_registered_at, closed_before_registered, empty_row.
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -491,22 +492,36 @@ def _rejected(said: pl.DataFrame, reason: pl.Series, layout: Layout) -> pl.DataF
         "closed_before_registered": "closed_at",
         "empty_row": None,
     }
-    header_of = {ours: header for header, ours in reversed(layout["columns"].items())}
     source = layout.get("item_number_from")
-    if source and source != "content":
-        header_of["item_number"] = "+".join(source)
-    headers = {rule: header_of.get(name) if name else None for rule, name in column_of.items()}
+    own = {"item_number": "+".join(source)} if source and source != "content" else {}
     wrong = said.with_columns(reason.alias("rule")).filter(pl.col("rule").is_not_null())
     found = pl.coalesce(
         pl.when(pl.col("rule") == rule).then(_safe_to_show(wrong, rule, name) if name else pl.lit(None, pl.String))
         for rule, name in column_of.items()
     )
+    return rejected_rows(wrong, found, header_of(layout) | own, column_of, HINTS)
+
+
+def header_of(layout: Layout) -> dict[str, str]:
+    """Our name → the first header of the layout that means it."""
+    return {ours: header for header, ours in reversed(layout["columns"].items())}
+
+
+def rejected_rows(
+    wrong: pl.DataFrame,
+    found: pl.Expr,
+    headers: Mapping[str, str],
+    column_of: Mapping[str, str | None],
+    hints: Mapping[str, str],
+) -> pl.DataFrame:
+    """Rows with a rule as the ledger of rejected rows keeps them: source_row, rule, column_name (the file's own), found, hint."""
+    columns = {rule: headers.get(name) if name else None for rule, name in column_of.items()}
     return wrong.select(
         "source_row",
         "rule",
-        pl.col("rule").replace_strict(headers, return_dtype=pl.String).alias("column_name"),
+        pl.col("rule").replace_strict(columns, return_dtype=pl.String).alias("column_name"),
         found.str.slice(0, 80).alias("found"),
-        pl.col("rule").replace_strict(HINTS, return_dtype=pl.String).alias("hint"),
+        pl.col("rule").replace_strict(hints, return_dtype=pl.String).alias("hint"),
     )
 
 

@@ -384,7 +384,6 @@ def _reason(said: pl.DataFrame, today: date | None) -> pl.Expr:
 
 
 def _rejected(said: pl.DataFrame, reason: pl.Series, layout: Layout) -> pl.DataFrame:
-    header_of = {ours: header for header, ours in reversed(layout["columns"].items())}
     wrong = said.with_columns(reason.alias("rule")).filter(pl.col("rule").is_not_null())
     shown = {
         "out_of_scope": wrong["state_word"].str.extract(f"({events.OUT_OF_SCOPE})"),
@@ -393,11 +392,4 @@ def _rejected(said: pl.DataFrame, reason: pl.Series, layout: Layout) -> pl.DataF
     found = pl.coalesce(
         pl.lit(None, pl.String), *(pl.when(pl.col("rule") == rule).then(cells) for rule, cells in shown.items())
     )
-    headers = {rule: header_of.get(name) if name else None for rule, name in FAULTY.items()}
-    return wrong.select(
-        "source_row",
-        "rule",
-        pl.col("rule").replace_strict(headers, return_dtype=pl.String).alias("column_name"),
-        found.str.slice(0, 80).alias("found"),
-        pl.col("rule").replace_strict(HINTS, return_dtype=pl.String).alias("hint"),
-    )
+    return events.rejected_rows(wrong, found, events.header_of(layout), FAULTY, HINTS)

@@ -20,6 +20,18 @@ from pipelines.sources.recognise import Layout
 
 DATES = ("applied_on", "accepted_on", "started_on", "ended_on", "confirmed_on", "enforced_on")
 """In the order in which a case goes through them."""
+ITEM_NUMBERS = {
+    "信访件编号": "petition_number",
+    "信访编号": "petition_number",
+    "工单编号": "hotline_number",
+    "12345工单编号": "hotline_number",
+    "网格事件编号": "grid_number",
+    "事件编号": "grid_number",
+    "来源事项编号": "item_number",
+    "来源编号": "item_number",
+    "关联编号": "item_number",
+}
+"""Headers under which a case names the item it comes from."""
 NUMBERS = ("petition_number", "hotline_number", "grid_number", "item_number")
 FIELDS = (
     "case_number",
@@ -227,15 +239,7 @@ def _rejected(said: pl.DataFrame, reason: pl.Series, layout: Layout) -> pl.DataF
         "bad_registered_at": "applied_on",
         "future_registered_at": "applied_on",
     }
-    header_of = {ours: header for header, ours in reversed(layout["columns"].items())}
     wrong = said.with_columns(reason.alias("rule")).filter(pl.col("rule").is_not_null())
     is_date = pl.col("rule").is_in(["bad_registered_at", "future_registered_at"])
-    return wrong.select(
-        "source_row",
-        "rule",
-        pl.col("rule")
-        .replace_strict({rule: header_of.get(name) for rule, name in column_of.items()}, return_dtype=pl.String)
-        .alias("column_name"),
-        pl.when(is_date).then(parsing.masked_time(wrong["applied_on"])).alias("found"),
-        pl.col("rule").replace_strict(events.HINTS, return_dtype=pl.String).alias("hint"),
-    )
+    found = pl.when(is_date).then(parsing.masked_time(wrong["applied_on"]))
+    return events.rejected_rows(wrong, found, events.header_of(layout), column_of, events.HINTS)
