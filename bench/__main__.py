@@ -1,13 +1,13 @@
 """The figures of BENCHMARKS.md: `make bench`, or `python -m bench pipeline --items 1000000` / `python -m bench pages`,
+`python -m bench sessions --home HOME --sessions 60 --seconds 300` (pages and sessions need Linux),
 `python -m bench detectors`, `python -m bench redaction`, `python -m bench scenarios --reps 20 --seed 1`,
-`python -m bench fusion --reps 4 --seed 2001`.
+`python -m bench fusion --reps 4 --seed 2001`, `python -m bench dispatch --home HOME` (a built home with a taught model).
 
 Ratios are taken in one run on one machine: the pipeline against DuckDB's bare `read_csv` of the same rows.
 """
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -19,21 +19,43 @@ from pathlib import Path
 import duckdb
 import fastexcel
 
-from bench import detectors, fusion, redaction, scenarios
+from bench import detectors, dispatch, fusion, redaction, scenarios, sessions
+from pipelines import config
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    whats = ("all", "pipeline", "pages", "warnings", "detectors", "redaction", "scenarios", "fusion")
+    whats = (
+        "all",
+        "pipeline",
+        "pages",
+        "sessions",
+        "warnings",
+        "detectors",
+        "redaction",
+        "scenarios",
+        "fusion",
+        "dispatch",
+    )
     parser.add_argument("what", nargs="?", default="all", choices=whats)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="folder to work in and keep (default: a temporary one)")
+    parser.add_argument("--home", type=Path, help="pages, sessions, warnings: a home that is built already")
+    parser.add_argument("--sessions", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=300, help="sessions: how long they stay")
+    parser.add_argument(
+        "--think", type=float, default=sessions.THINK_SECONDS, help="sessions: mean seconds between clicks"
+    )
     parser.add_argument("--reps", type=int, help="series of each scenario (20); cities (4)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="scenarios: one row of the short-history table")
     options = parser.parse_args()
+    if options.home and options.what not in ("pages", "sessions", "warnings", "dispatch"):
+        parser.error("--home is for pages, sessions, warnings and dispatch: the others would build it anew")
+    if options.what == "dispatch":
+        return dispatch.run(config.Home(options.home) if options.home else None)
     if options.what == "scenarios":
         return scenarios.run(options.reps or 20, options.seed, options.quick)
     if options.what == "fusion":
@@ -44,13 +66,15 @@ def main() -> None:
         return redaction.run()
     work = options.keep or Path(tempfile.mkdtemp(prefix="yanpan-bench-"))
     try:
-        home = work / "home"
-        if not (home / "demo").exists():
+        home = options.home or work / "home"
+        if not (home / "demo").exists() and not options.home:
             _show("demo", seconds=_timed(home, "demo", "--items", str(options.items)))
         if options.what in ("all", "pipeline"):
             pipeline(home, work)
         if options.what in ("all", "pages"):
-            pages(home)
+            sessions.pages(home, seed=options.seed)
+        if options.what in ("all", "sessions"):
+            sessions.run(home, options.sessions, options.seconds, options.think, options.seed)
         if options.what in ("all", "warnings"):
             warnings(home)
     finally:
@@ -74,28 +98,6 @@ def pipeline(home: Path, work: Path) -> None:
     _show("ingest", seconds=ingest, ratio=ingest / bare)
     _show("build", seconds=build, ratio=build / bare)
     _show("full pipeline", seconds=ingest + build, ratio=(ingest + build) / bare, items=rows)
-
-
-def pages(home: Path) -> None:
-    """p50 and p95 of a rerun of each page, one session, warm, a new filter each time."""
-    os.environ["YANPAN_HOME"] = str(home)
-    from streamlit.testing.v1 import AppTest
-
-    weeks = "select distinct iso_week from calendar where week_start_on in (select week_start_on from weekly_detection)"
-    weeks = [week for (week,) in _query(home, f"{weeks} order by 1 desc limit 40")]
-    for page in ("weekly", "hotspots", "trends", "issues", "early_warnings", "intake"):
-        test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60).run()
-        if page != "weekly":
-            test.switch_page(f"views/{page}.py").run()
-        seconds = []
-        for week in weeks:
-            test.query_params["week"] = week
-            started = time.perf_counter()
-            test.run()
-            seconds.append(time.perf_counter() - started)
-            assert not test.exception, test.exception
-        warm = sorted(seconds[3:])
-        _show(f"page {page}", p50_ms=1000 * statistics.median(warm), p95_ms=1000 * warm[int(0.95 * (len(warm) - 1))])
 
 
 def warnings(home: Path) -> None:

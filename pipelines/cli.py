@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--weeks", help="要判断的周，如 588,600 或 580-624（默认每一周）")
     one.add_argument("--compat", action="store_true", help="与 R 的数值一致，包括它的错误（默认用改正后的算法）")
     one.add_argument("--out", type=Path, required=True, help="结果 CSV")
+    _add_dispatch(commands.add_parser("dispatch", help="智能分派：建议事项和承办单位，从本单位的历史件学习"), shared)
     one = command("redact", _redact, "对 CSV 的一列文字脱敏并复查")
     one.add_argument("csv", type=Path)
     one.add_argument("--column", required=True)
@@ -195,6 +196,43 @@ def _add_layout(layout: argparse.ArgumentParser, shared: argparse.ArgumentParser
     one.add_argument("--replace", action="store_true", help="已有同名版式时覆盖")
     one = verb("remove", "删去一个保存过的版式；已导入的数据不受影响")
     one.add_argument("name", metavar="版式名")
+
+
+def _add_dispatch(dispatch: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """What one can do with suggestions: suggest, train, evaluate; versions, use, drift of the model."""
+    verbs = dispatch.add_subparsers(required=True, metavar="做什么", dest="verb")
+
+    def verb(name: str, help_text: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
+        one.set_defaults(run=_dispatch)
+        return one
+
+    one = verb("suggest", "一段文字或一个 CSV：前三个事项和承办单位，连同理由；没有把握时留给人工")
+    one.add_argument("--text", help="一段文字，标题在前")
+    one.add_argument("--purpose", help="信访目的；用 --input 时为列名（默认“信访目的”列，可没有）")
+    one.add_argument("--county", metavar="CODE", help="县区代码（默认从文字里找）")
+    one.add_argument("--town", metavar="CODE", help="镇街代码（默认从文字里找）")
+    one.add_argument("--input", type=Path, metavar="CSV", help="一行一件的 CSV")
+    one.add_argument("--column", default="text", help="CSV 中的文字列（默认 text）")
+    one.add_argument("--out", type=Path, metavar="CSV", help="结果 CSV")
+    verb("train", "从已发布的历史件学习事项和承办单位，存为新版本并启用")
+    one = verb("evaluate", "用有标签的 CSV 检验分类：准确率、宏平均 F1、校准误差")
+    one.add_argument("--train", type=Path, required=True, metavar="CSV", help="学习用的 CSV")
+    one.add_argument("--test", type=Path, metavar="CSV", help="检验用的 CSV")
+    one.add_argument("--folds", type=_folds, metavar="N", help="不给检验文件时，在一个文件上做 N 折检验")
+    one.add_argument("--text", required=True, metavar="COL", help="文字列")
+    one.add_argument("--label", required=True, metavar="COL", help="标签列")
+    verb("versions", "列出模型的版本")
+    one = verb("use", "改用某个模型版本")
+    one.add_argument("version", type=_number)
+    one = verb("drift", "最近几周的文字和判断，与学习时差多少")
+    one.add_argument("--weeks", type=_positive, default=4, metavar="周", help="最近几周（默认 4）")
+
+
+def _folds(text: str) -> int:
+    if not (text.isdecimal() and 2 <= int(text) <= 20):
+        raise argparse.ArgumentTypeError(f"应为 2 到 20 的整数，收到“{text}”")
+    return int(text)
 
 
 def _day(text: str) -> date:
@@ -390,6 +428,12 @@ def _watch(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
 
 def _layout(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     from pipelines.layouts import command
+
+    return command.RUN[options.verb](options, say)
+
+
+def _dispatch(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines.dispatch import command
 
     return command.RUN[options.verb](options, say)
 

@@ -43,6 +43,9 @@ OTHER_FILES = (
     "unit.csv",
     "step_rule.csv",
     "topic.csv",
+    "keyword.csv",
+    "keyword_exclusion.csv",
+    "duty.csv",
 )
 TIME_FORMAT = "%Y-%m-%dT%H%M%S"  # no colons: Windows has no such folder names
 MAX_VERTICES = {"county": 8_000, "town": 8_000, "community": 60_000}  # communities are drawn county by county

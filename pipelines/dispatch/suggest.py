@@ -1,0 +1,164 @@
+"""Up to three issues and units for each text, with the reasons; says nothing where it is not sure.
+
+>>> both = tools(home)  # library, duty list and the learned model if there is one: load once, ask often
+>>> suggest(both, ["小区电梯坏了三天"], ["投诉"])[0].issue_code
+'0206'
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.config import Home
+from pipelines.dispatch import duty, library, linear, model
+
+N_SUGGESTED = library.N_SUGGESTED
+LEAST = 0.01  # less likely ones are not worth a line
+
+
+@dataclass(frozen=True)
+class Tools:
+    library: library.Library
+    duties: duty.Duties
+    model: model.Model | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An issue (code and name) or a unit (both its name). probability: None where only the library spoke."""
+
+    code: str
+    name: str
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    issues: list[Candidate]  # best first
+    units: list[Candidate]
+    spans: list[library.Span]  # matched words of all suggested issues, for highlighting
+    reason: str  # one Chinese sentence or two
+    is_abstained: bool  # the candidates are hints for a clerk, not a suggestion
+
+    @property
+    def issue_code(self) -> str | None:
+        return self.issues[0].code if self.issues and not self.is_abstained else None
+
+    @property
+    def unit(self) -> str | None:
+        return self.units[0].name if self.units and not self.is_abstained else None
+
+    @property
+    def probability(self) -> float | None:
+        return self.issues[0].probability if self.issues else None
+
+
+def tools(home: Home) -> Tools:
+    learned = model.load(home)
+    return Tools(library.load(home.reference), duty.load(home.reference, learned.history if learned else ()), learned)
+
+
+def suggest(
+    given: Tools,
+    texts: list[str],
+    purposes: list[str | None] | None = None,
+    places: list[tuple[str, str]] | None = None,
+) -> list[Suggestion]:
+    """`texts`: redacted, title first. `places`: county and town code of each, '' = not known; else looked for in the text."""
+    purposes = purposes or [None] * len(texts)
+    places = places or [("", "")] * len(texts)
+    matches = library.match_all(given.library, texts, purposes)
+    chance, strange = _chances(given, texts, matches), _strange(given, texts)
+    suggestions = []
+    for text, place, match, row, is_strange in zip(texts, places, matches, chance, strange, strict=True):
+        county, town = place if any(place) else duty.place_in(given.duties, text)
+        issues, reason, is_abstained = _issues(given, match, row, is_strange)
+        units = _units(given.duties, issues, match, county, town)
+        spans = [span for span in match.spans if span.issue_code in {one.code for one in issues}]
+        suggestions.append(Suggestion(issues, units, spans, reason, is_abstained))
+    return suggestions
+
+
+def classify(given: Tools, texts: list[str], purposes: list[str | None]) -> tuple[list[str | None], list[float]]:
+    """Issue code and probability of many texts, without reasons: None and what little it was where it abstains.
+
+    For what comes in without a category. Needs a learned model.
+    """
+    learned = given.model
+    if learned is None:
+        raise ValueError("classify needs a learned model")
+    classes = learned.classifier.classes
+    chance = model.joined(
+        classes, learned.second, linear.decide(learned.classifier, texts), given.library, texts, purposes
+    )
+    best, at = chance.max(axis=1), chance.argmax(axis=1)
+    said = (best >= learned.threshold) & ~np.array(_strange(given, texts), dtype=bool)
+    return [classes[k] if known else None for k, known in zip(at.tolist(), said.tolist(), strict=True)], best.tolist()
+
+
+def _chances(given: Tools, texts: list[str], matches: list[library.Match]) -> list[np.ndarray | None]:
+    if given.model is None:
+        return [None] * len(texts)
+    classes, (tau, strength) = given.model.classifier.classes, given.model.second
+    at = {code: k for k, code in enumerate(classes)}
+    logits = linear.decide(given.model.classifier, texts)
+    chance = linear.softmax(logits)
+    unsure = np.flatnonzero(chance.max(axis=1) < model.SURE)
+    score = np.zeros((len(unsure), len(classes)), dtype=np.float32)
+    for row, text in enumerate(unsure):
+        for code, value in matches[text].scores.items():
+            if code in at:
+                score[row, at[code]] = value
+    chance[unsure] = linear.softmax(tau * logits[unsure] + strength * score)
+    return list(chance)
+
+
+def _strange(given: Tools, texts: list[str]) -> list[bool]:
+    """Texts that share too little with what was taught for a probability to mean anything."""
+    if given.model is None:
+        return [False] * len(texts)
+    return list(linear.known_share(given.model.classifier, texts) < given.model.about["least_known"])
+
+
+def _issues(
+    given: Tools, match: library.Match, chance: np.ndarray | None, is_strange: bool
+) -> tuple[list[Candidate], str, bool]:
+    """Candidates, reason, abstained. A purpose that decides, and an issue the history does not know, are the library's."""
+    names = given.library.issues
+    by_word = [Candidate(code, names[code].issue_name, None) for code, _ in match.ranked]
+    learned = given.model
+    if learned is None or chance is None or (match.ranked and names[match.ranked[0][0]].is_counted_only):
+        return by_word, match.reason, match.is_abstained
+    order = np.argsort(-chance, kind="stable")[:N_SUGGESTED]
+    codes = learned.classifier.classes
+    issues = [
+        Candidate(codes[k], names[codes[k]].issue_name if codes[k] in names else codes[k], float(chance[k]))
+        for k in order
+        if chance[k] >= LEAST
+    ]
+    best = float(chance[order[0]])
+    if is_strange:
+        return issues, "用词与过去的件差别太大，请人工判断。", True
+    if library.is_attitude_only(match) and issues[0].code in {code for code, _ in match.ranked}:
+        return issues, match.reason, True
+    first = by_word[0] if by_word and not match.is_abstained else None
+    if best >= learned.threshold:
+        agrees = f"；{match.reason}" if first and first.code == issues[0].code else "。"
+        return issues, f"与过去按“{issues[0].name}”办理的件相像，把握 {best:.0%}{agrees}", False
+    if first and first.code not in codes:
+        return [first, *issues][:N_SUGGESTED], f"{match.reason}历史里还没有这一类。", False
+    return issues, f"最像“{issues[0].name}”，但把握只有 {best:.0%}，请人工判断。", True
+
+
+def _units(
+    duties: duty.Duties, issues: list[Candidate], match: library.Match, county: str, town: str
+) -> list[Candidate]:
+    """Units weighed by how likely the issue is and how often they have it; without probabilities in the order of issues."""
+    share: dict[str, float] = defaultdict(float)
+    for rank, issue in enumerate(issues):
+        for unit, part in duty.in_charge(duties, issue.code, county, town).items():
+            share[unit] += part * (issue.probability if issue.probability is not None else 0.1**rank)
+    ranked = sorted(share.items(), key=lambda one: (-one[1], one[0]))[:N_SUGGESTED]
+    is_known = all(issue.probability is not None for issue in issues)
+    return [Candidate(unit, unit, part if is_known else None) for unit, part in ranked if part >= LEAST]
