@@ -94,12 +94,16 @@ def scored(
     entry where nothing is known). peers: unit → its group; who is in none is no unit to be appraised.
     """
     details = []
+    now_by_unit, before_by_unit = (
+        {key: {row["unit_name"]: row for row in units.iter_rows(named=True)} for key, units in of.items()}
+        for of in (now, before)
+    )
     items = rows.filter(pl.col("method") != "total").to_dicts()
     for unit, group in sorted(peers.items()):
         for item in items:
             key = (item["kpi_id"], item["variant"])
-            counts = _of(now.get(key), unit)
-            score, why = _score(item, registry.get(key), counts, _of(before.get(key), unit))
+            counts = _of(now_by_unit.get(key), unit)
+            score, why = _score(item, registry.get(key), counts, _of(before_by_unit.get(key), unit))
             counts = counts or {}
             details.append(
                 {
@@ -118,12 +122,11 @@ def scored(
     return pl.DataFrame(details, schema=DETAIL, orient="row")
 
 
-def _of(units: pl.DataFrame | None, unit: str) -> dict[str, Any] | None:
+def _of(units: Mapping[str, dict[str, Any]] | None, unit: str) -> dict[str, Any] | None:
     """The unit's row; None where nothing is known of any unit, zeros where of this one nothing happened."""
     if units is None:
         return None
-    found = units.filter(pl.col("unit_name") == unit)
-    return found.row(0, named=True) if len(found) else {"numerator": 0, "denominator": 0}
+    return units.get(unit, {"numerator": 0, "denominator": 0})
 
 
 def _score(

@@ -1,9 +1,11 @@
 """What is a mart column called in Chinese, in which unit, and what do its coded values mean?
 
-Columns: sql/fields.csv. Values: app/assets/words.csv, one row a column and value. Both are read once.
+Columns: sql/fields.csv. Values: app/assets/words.csv, one row a column and value. Terms over a column: app/assets/terms.csv, one
+row a label. All are read once.
 """
 
 import csv
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +14,7 @@ import polars as pl
 
 FIELDS = Path(__file__).resolve().parents[1] / "sql" / "fields.csv"
 WORDS = Path(__file__).resolve().parent / "assets" / "words.csv"
+TERMS = Path(__file__).resolve().parent / "assets" / "terms.csv"
 VERDICTS = ("alarm", "normal", "not_assessed")
 """A week's `status`; an item's `status` has other words, so the values tell which of the two a column holds."""
 VERDICT_LABEL = "判定"
@@ -32,6 +35,12 @@ def _words() -> dict[str, dict[str, str]]:
     return known
 
 
+@lru_cache(maxsize=1)
+def _terms() -> dict[str, str]:
+    with TERMS.open(encoding="utf-8", newline="") as file:
+        return {row["label"]: row["meaning"] for row in csv.DictReader(file)}
+
+
 def labels() -> dict[str, str]:
     """Column name → Chinese label, all of them."""
     return {name: row["label"] for name, row in _rows().items()}
@@ -50,6 +59,16 @@ def unit(name: str) -> str:
 def note(name: str) -> str:
     """What a column means, beyond its label; may be empty."""
     return _rows()[name]["note"]
+
+
+def explained(name: str, label: str) -> str | None:
+    """What the head of a column explains: the term shown (app/assets/terms.csv), else the column's note unless it lists codes.
+
+    >>> explained("n_events_before", "上期")
+    '之前等长的一段时间。'
+    """
+    said = _terms().get(label) or (_rows()[name]["note"] if name in _rows() else "")
+    return None if not said or re.search(r"[a-z_]{3,}", said) else said
 
 
 def words(name: str) -> dict[str, str]:

@@ -20,6 +20,8 @@ PERIODS = {1: "1周", 4: "4周", 13: "13周", 26: "26周", 52: "52周"}
 ALL = ""
 CARRIED = ("week", "weeks", "source", "county", "town", "community", "group", "issue")
 BY_MENU = "_by_menu"
+ACTIVE = "_active"
+"""In the session: the filters in force since the last line of them, key → 县区：云溪区."""
 NEW_PAGE = "_new_page"
 
 
@@ -86,6 +88,8 @@ class Period:
         return f"选定的 {self.n_weeks} 周里，有数据的整周是 {len(known)} 周；其余各周没有数据，不是 0 件。"
 
 
+BELOW = {"county": ("town", "community"), "town": ("community",), "group": ("issue",)}
+"""What goes with a filter that is taken off."""
 WIDTHS = {"weeks": 1.45, "week": 1.6, "issue": 1.2}
 
 
@@ -96,6 +100,7 @@ def arrive(page_name: str) -> None:
     st.session_state[NEW_PAGE] = left != page_name  # its widgets do not have the last page's values
     st.session_state[BY_MENU] = left != page_name and not by_link
     st.session_state["_page"] = page_name
+    st.session_state.pop(ACTIVE, None)
     asof.keep()
 
 
@@ -110,9 +115,17 @@ def carry(key: str, value: str | None) -> None:
 
 
 def bar(
-    data_from: date, last_full_week: date, *wanted: str, lengths: tuple[int, ...] = (1, 4, 13, 52), default: int = 4
+    data_from: date,
+    last_full_week: date,
+    *wanted: str,
+    lengths: tuple[int, ...] = (1, 4, 13, 52),
+    default: int = 4,
+    say: bool = True,
 ) -> tuple[Choice, Period]:
-    """The filters named in `wanted`, side by side: weeks, week, source, county, town, group, issue."""
+    """The filters named in `wanted`, side by side: weeks, week, source, county, town, group, issue.
+
+    say: with the line of those in force; False where more filters follow, and the page says them all (`chips`).
+    """
     chosen: dict[str, Any] = {}
     columns = st.columns([WIDTHS.get(name, 1) for name in wanted] + [3] * (len(wanted) == 1))
     for name, column in zip(wanted, columns, strict=False):
@@ -129,6 +142,8 @@ def bar(
                 chosen[name] = issue(chosen.get("group"))
             else:
                 chosen[name] = {"source": source, "county": county, "group": group}[name]()
+    if say:
+        chips()
     length, monday = chosen.pop("weeks", 1), need_week(chosen.pop("week", last_full_week), last_full_week)
     return Choice(**chosen), period(length, monday, data_from, last_full_week, chosen.get("source"))
 
@@ -191,6 +206,10 @@ def choose(
         )
     chosen: str = st.session_state[key] or first
     put_in_url(key, chosen, None if say_default else first)
+    active: dict[str, str] = st.session_state.setdefault(ACTIVE, {})
+    active.pop(key, None)
+    if codes[0] == ALL != chosen:
+        active[key] = f"{label}：{options[chosen]}"
     return chosen
 
 
@@ -208,8 +227,8 @@ def take_from_url(key: str, allowed: list[str], default: str) -> None:
 
 
 def put_in_url(key: str, value: str, default: str | None) -> None:
-    """Keep the URL in step with the widget."""
-    wanted = None if value == default else value
+    """Keep the URL in step with the widget. A default that a link spells out stays: each change of the URL is a step back."""
+    wanted = None if value == default != st.query_params.get(key) else value
     if st.query_params.get(key) != wanted:
         if wanted is None:
             del st.query_params[key]
@@ -231,6 +250,31 @@ def pick(**chosen: str | None) -> None:
     """Filters set by a click, in a callback; None = all. The widgets and the URL follow in the run after it."""
     for key, code in chosen.items():
         st.session_state[key] = code or ALL
+
+
+def chips() -> None:
+    """One line above the content: which filters leave something out, each to take off, and all of them at once.
+
+    Of the filters asked for since the last line (`choose`) those whose options begin with all.
+    """
+    active: dict[str, str] = st.session_state.pop(ACTIVE, {})
+    if not active:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"chips_{next(iter(active))}"):
+        st.html('<p class="note">只看</p>', width="content")
+        for name, said in active.items():
+            st.button(
+                said, key=f"drop_{name}", icon=":material/close:", icon_position="right", help=f"去掉“{said}”",
+                on_click=_drop, args=((name,),),
+            )  # fmt: skip
+        if len(active) > 1:
+            names = tuple(active)
+            st.button("清除全部", key=f"drop_all_{names[0]}", type="tertiary", on_click=_drop, args=(names,))
+
+
+def _drop(names: tuple[str, ...]) -> None:
+    for name in names:
+        pick(**dict.fromkeys((name, *BELOW.get(name, ()))))
 
 
 def week(data_from: date, last_full_week: date, *, label: str = "周次") -> date | None:

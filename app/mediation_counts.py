@@ -5,7 +5,7 @@ from itertools import pairwise
 import polars as pl
 
 from app import disclosure, kpis
-from app.palette import ACCENT, CATEGORICAL
+from app.palette import ACCENT, CATEGORICAL, CONFIRMED, NEUTRAL
 
 MIN_RESULTS = 20
 """A rate or a 90th percentile of fewer cases is not said."""
@@ -23,17 +23,16 @@ ENDS = {
     "unknown": "结果不明",
     "open": "还在办",
 }
-NEUTRAL = "#8C979E"
 COLOURS = {
     "信访": ACCENT,
     "12345热线": CATEGORICAL[5],
-    "网格": "#B08A1E",
-    "成功并司法确认": "#2F6B4F",
-    "调解成功": "#5A8A5C",
-    "未成，转诉讼": "#C4622D",
-    "不成或终止": "#A33B4C",
-    "撤回或不予受理": "#8A6746",
-    "还在办": "#6E7B87",
+    "网格": CATEGORICAL[4],
+    "成功并司法确认": CONFIRMED,
+    "调解成功": CATEGORICAL[2],
+    "未成，转诉讼": CATEGORICAL[1],
+    "不成或终止": CATEGORICAL[6],
+    "撤回或不予受理": CATEGORICAL[8],
+    "还在办": CATEGORICAL[7],
 }
 MOST_TYPES = 8
 

@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import asof, disclosure, downloads, fields, marts, palette, versions, wording
+from app import asof, disclosure, downloads, fields, marts, palette, theme, versions, wording
 from app.charts.style import CONFIG
+from app.parts import saved
 
 T = TypeVar("T")
 STALE_AFTER_DAYS = 10
@@ -80,8 +81,25 @@ def opened(title: str, question: str, *, lead: str = "") -> Edition | None:
     about = marts.meta()
     if about.get("schema") != versions.SCHEMA:
         return None
+    edition = edition_of(about)
+    with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="page_masthead"):
+        head(title, question, edition, lead=lead)
+        asof.picker(about, today())
+        saved.menu(wording.week_code(edition.last_full_week))
+    if edition.replayed:
+        st.html(f'<p class="replayed">{wording.escape(edition.replayed)}</p>')
+    lost = st.query_params.pop(LOST, None)
+    if lost is not None:
+        quiet(f"没有“{lost[:40]}”这个页面，已转到「{title}」。其他页面在上面的菜单里。")
+    if is_stale(edition):
+        quiet(f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库；本页都以这一天为界。")
+    return edition
+
+
+def edition_of(about: Mapping[str, str]) -> Edition:
+    """What the version of this page run says about itself (marts.meta), as an Edition."""
     as_of = st.query_params.get(marts.AS_OF)
-    edition = Edition(
+    return Edition(
         version=about["version"],
         city_name=about["city_name"],
         city_code=about["city_code"],
@@ -93,22 +111,16 @@ def opened(title: str, question: str, *, lead: str = "") -> Edition | None:
         replayed=asof.sentence(date.fromisoformat(as_of), about.get("replay_basis", "")) if as_of else "",
         as_of=date.fromisoformat(about["as_of"]),
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="page_masthead"):
-        head(title, question, edition, lead=lead)
-        asof.picker(about, today())
-    if edition.replayed:
-        st.html(f'<p class="replayed">{wording.escape(edition.replayed)}</p>')
-    lost = st.query_params.pop(LOST, None)
-    if lost is not None:
-        quiet(f"没有“{lost[:40]}”这个页面，已转到「{title}」。其他页面在上面的菜单里。")
-    if not edition.replayed and (today() - edition.data_through).days > STALE_AFTER_DAYS:
-        quiet(f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库；本页都以这一天为界。")
-    return edition
+
+
+def is_stale(edition: Edition) -> bool:
+    """Is the newest data older than it should be?"""
+    return not edition.replayed and (today() - edition.data_through).days > STALE_AFTER_DAYS
 
 
 def style() -> None:
-    """The type scale and the few things hidden; once a page run."""
-    st.html(STYLE)
+    """The type scale and the few things hidden; once a page run. Paper is white: a dark page is printed inverted."""
+    st.html(theme.shown(STYLE) + (PRINTED_DARK if theme.is_dark() else ""))
 
 
 def head(title: str, question: str, edition: Edition | None = None, *, lead: str = "") -> None:
@@ -188,7 +200,7 @@ def chart(
     export, picture: frame and figure to take away instead, where the screen shows more than may leave it.
     """
     event = st.plotly_chart(
-        figure,
+        theme.figure(figure),
         theme=None,
         config=dict(CONFIG),
         key=key,
@@ -232,7 +244,13 @@ def grid(
     helps, has_marks = helps or {}, disclosure.marked(frame)
     frame = disclosure.to_sort(frame)
     config = {
-        name: _grid_column(name, known[name], frame.schema[name], helps.get(name), name in has_marks)
+        name: _grid_column(
+            name,
+            known[name],
+            frame.schema[name],
+            helps.get(name) or fields.explained(name, known[name]),
+            name in has_marks,
+        )
         for name in frame.columns
     }
     more: dict[str, Any] = {"on_select": on_select, "selection_mode": "single-row"} if on_select else {}
@@ -276,11 +294,17 @@ class Column:
 
     name: str
     kind: str = "text"
-    """text | number | decimal | change | bar | html"""
+    """text | number | decimal | change | bar | html | figure: a figure already in words"""
     label: str | None = None
 
     def head(self) -> str:
         return self.label if self.label is not None else fields.label(self.name)
+
+    def heading(self) -> str:
+        """As HTML; what it explains shows under the pointer and on the way with the tab key."""
+        said = fields.explained(self.name, self.head())
+        head = wording.escape(self.head())
+        return f'<span class="term" tabindex="0" data-help="{wording.escape(said)}">{head}</span>' if said else head
 
 
 def table(frame: pl.DataFrame, columns: Sequence[Column]) -> None:
@@ -292,7 +316,7 @@ def table(frame: pl.DataFrame, columns: Sequence[Column]) -> None:
         for column in columns
         if column.kind == "bar"
     }
-    head = "".join(f'<th class="{column.kind}">{wording.escape(column.head())}</th>' for column in columns)
+    head = "".join(f'<th class="{column.kind}">{column.heading()}</th>' for column in columns)
     body = "".join(
         "<tr>"
         + "".join(_cell(column, row[column.name], most, row.get(column.name + disclosure.MARK)) for column in columns)
@@ -321,6 +345,17 @@ def _cell(column: Column, value: Any, most: Mapping[str, float], mark: str | Non
     return f'<td class="{column.kind}"{style}>{shown}</td>'
 
 
+def _levels() -> str:
+    """The rules of the four levels: dark or light words on their colour, an outline where the colour is faint."""
+    return "\n".join(
+        f".level.{name} {{ background: {level.colour}; color: {level.on_colour};"
+        f" {f'box-shadow: inset 0 0 0 1px {level.edge};' if level.edge else ''} }}"
+        for name, level in palette.LEVELS.items()
+    )
+
+
+PRINTED_DARK = "<style>@media print { .stMainBlockContainer { filter: invert(1) hue-rotate(180deg); } }</style>"
+
 STYLE = f"""<style>
 header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1px solid {palette.RULE}; }}
 [data-testid="stToolbarActions"], [data-testid="stMainMenu"], [data-testid="stAppDeployButton"],
@@ -338,6 +373,17 @@ header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1p
 [data-testid="stDateInput"] [data-placeholder]::after {{ content: "年"; font-size: 1rem; }}
 [data-testid="stDateInput"] [data-type="month"][data-placeholder]::after {{ content: "月"; }}
 [data-testid="stDateInput"] [data-type="day"][data-placeholder]::after {{ content: "日"; }}
+.st-key-theme_switch {{ position: fixed; top: 1.1rem; right: 1.2rem; z-index: 999991; }}
+:is(a, button, summary, [tabindex="0"], [role="tab"]):focus-visible {{ outline: 3px solid {palette.ACCENT};
+  outline-offset: 2px; }}
+[data-testid="stButtonGroup"] > [role="radiogroup"] {{ flex-wrap: wrap; row-gap: 2px; mask-image: none; }}
+@media (max-width: 1300px) {{ .st-key-to_wall {{ display: none; }} }}
+@media (max-width: 1280px) {{ [data-testid="stButtonGroup"] button {{ padding-inline: .55rem; }} }}
+[data-testid="stMetric"] [data-testid="stCaptionContainer"], [data-testid="stMetric"] [data-testid="stCaptionContainer"] p
+  {{ color: {palette.MUTED}; opacity: 1; }}
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"], [data-testid="stBaseButton-primary"] p
+  {{ color: {palette.WHITE}; }}
+[data-testid="stSelectbox"]:has(:disabled) [data-testid="stMarkdownContainer"] p {{ color: {palette.MUTED}; }}
 .stMainBlockContainer {{ padding: 4.2rem 2.2rem 3rem; max-width: 1440px; margin: 0 auto; }}
 .page-head {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
 .st-key-masthead, .st-key-page_masthead {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
@@ -365,6 +411,7 @@ ul.facts, .result ul {{ margin: 0; padding-left: 1.1rem; font-size: .92rem; line
 h2.section {{ font-size: 1.2rem; line-height: 1.35; font-weight: 700; margin: .6rem 0 0; padding: .4rem 0 0;
   border-top: 1px solid {palette.INK}; }}
 h2.section .remark {{ font-size: .84rem; font-weight: 400; color: {palette.MUTED}; margin-left: .7rem; }}
+.answer {{ font-size: 1.28rem; line-height: 1.5; font-weight: 700; margin: .1rem 0 0; }}
 .quiet {{ background: {palette.PANEL}; border-left: 3px solid {palette.ACCENT}; padding: .55rem .9rem; margin: 0; }}
 .note {{ font-size: .78rem; line-height: 1.5; color: {palette.MUTED}; margin: 0; }}
 .warning {{ display: flex; gap: .7rem; align-items: flex-start; }}
@@ -377,21 +424,72 @@ ol.steps li {{ margin: 0 0 .6rem; }}
 ol.steps p {{ margin: 0; line-height: 1.6; font-size: .95rem; }}
 ol.steps p.note {{ font-size: .78rem; }}
 [data-testid="InputInstructions"] {{ display: none; }}
+[data-testid="stPopoverBody"] [data-testid="stCode"] [data-testid="stElementToolbarButton"] {{ opacity: 1; }}
+[data-testid="stPopoverBody"] [data-testid="stCode"] > div:last-child {{ opacity: 1; transform: none; }}
+.term {{ border-bottom: 1px dotted {palette.MUTED}; cursor: help; position: relative; }}
+.term:hover::after, .term:focus::after {{ content: attr(data-help); position: absolute; left: 0; top: 1.5rem; z-index: 9;
+  width: max-content; max-width: 20rem; white-space: normal; text-align: left; padding: .4rem .6rem; line-height: 1.5;
+  background: {palette.PAPER}; color: {palette.INK}; border: 1px solid {palette.MUTED}; border-radius: 2px; }}
+th.number .term::after, th.decimal .term::after, th.bar .term::after, th.change .term::after, th.figure .term::after
+  {{ left: auto !important; right: 0; }}
+.brief {{ margin: 0; font-size: 1.06rem; line-height: 1.55; font-weight: 700; }}
+.st-key-figures_strip [data-testid="stMetric"] {{ position: relative; }}
+.st-key-figures_strip [data-testid="stMetricChart"] {{ position: absolute; right: 0; top: 1.7rem; width: 42%; }}
+.st-key-figures_strip [data-testid="stMetricChart"] svg {{ width: 100%; height: 2rem; background: none !important; }}
+.st-key-figures_strip [data-testid="stMetric"] > div:last-child {{ height: 0; }}
+.st-key-foot_figures .note {{ max-width: none; }}
+@media (max-width: 1300px) {{
+  .st-key-figures_strip [data-testid="stMetricChart"] {{ width: 34%; }}
+  .story summary {{ grid-template-columns: 3.1rem minmax(0, 1fr) 8.8rem 9.4rem !important; }}
+}}
+.story {{ border-bottom: 1px solid {palette.RULE}; padding: .1rem 0 .3rem; }}
+.story summary {{ display: grid; grid-template: auto auto / 3.3rem minmax(0, 1fr) 9.6rem 12.4rem; column-gap: .6rem;
+  align-items: baseline; cursor: pointer; line-height: 1.42; }}
+.story summary::-webkit-details-marker {{ display: none; }}
+.story .level {{ grid-row: 1 / 3; align-self: start; justify-self: start; margin-top: .15rem; }}
+.story .what, .story .count, .story .who {{ grid-row: 1; }}
+.story .why, .story .usual, .story .stands {{ grid-row: 2; font-size: .84rem; color: {palette.MUTED}; }}
+.story .what, .story .why {{ grid-column: 2; }}
+.story .what::after {{ content: "\\00a0›"; color: {palette.MUTED}; }}
+.story[open] .what::after {{ content: "\\00a0⌄"; }}
+.story .count, .story .usual {{ grid-column: 3; font-variant-numeric: tabular-nums; }}
+.story .count b {{ font-size: 1.15rem; }}
+.story .who, .story .stands {{ grid-column: 4; }}
+.story .who {{ font-size: .92rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.story > p {{ margin: .3rem 0 0 4rem; line-height: 1.65; }}
+.story > p.note {{ margin-bottom: .2rem; }}
+.st-key-stories, .st-key-rises {{ gap: 0 !important; }}
+.st-key-stories [data-testid="stPageLink"] a, .st-key-rises [data-testid="stPageLink"] a
+  {{ padding: 0 .2rem; min-height: 0; line-height: 1.6; }}
+.st-key-stories > div {{ padding: .12rem 0; }}
+.rise {{ display: grid; grid-template-columns: minmax(0, 1fr) 5.2rem 2.4rem 3.1rem 3.4rem; column-gap: .6rem; margin: 0;
+  font-size: .93rem; line-height: 1.9; border-bottom: 1px solid {palette.RULE}; font-variant-numeric: tabular-nums; }}
+.rise span {{ text-align: right; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+.rise span:first-child {{ text-align: left; }}
+.rise.head {{ font-size: .8rem; color: {palette.MUTED}; border-color: {palette.INK}; margin-right: 4.6rem; }}
+.rise .bar {{ background: linear-gradient({palette.ACCENT_SOFT}, {palette.ACCENT_SOFT}) no-repeat left 50% /
+  calc(var(--share, 0) * 100%) 62%; }}
 .warning.large p {{ font-size: 1.12rem; line-height: 1.6; }}
 .crumb {{ line-height: 2.4; }}
 .item {{ border-bottom: 1px solid {palette.RULE}; padding: .5rem 0; max-width: 62rem; }}
 .item h4 {{ margin: .1rem 0; padding: 0; font-size: 1rem; font-weight: 700; }}
 .item p {{ margin: 0; line-height: 1.6; }}
-.flag {{ border: 1px solid {palette.MUTED}; border-radius: 2px; padding: 0 .3rem; margin-left: .3rem; }}
+.flag {{ border: 1px solid {palette.MUTED}; border-radius: 2px; padding: 0 .3rem; margin-left: .3rem; white-space: nowrap; }}
 .level {{ display: inline-block; border-radius: 2px; padding: .05rem .45rem; font-size: .85rem; font-weight: 700;
   white-space: nowrap; line-height: 1.5; }}
+{_levels()}
+.level.green {{ background: {palette.GOOD}; color: {palette.WHITE}; }}
+.level.cluster {{ background: {palette.WARNING}; color: {palette.PAPER}; }}
+table.reading tbody tr:hover {{ background: {palette.PANEL}; }}
+tr.chosen, table.reading tbody tr.chosen:hover {{ background: {palette.ACCENT_SOFT}; }}
 table.reading {{ width: 100%; border-collapse: collapse; font-size: .93rem; }}
 table.reading th {{ text-align: left; font-weight: 400; font-size: .8rem; color: {palette.MUTED};
   border-bottom: 1px solid {palette.INK}; padding: .25rem .5rem; white-space: nowrap; }}
-table.reading td {{ border-bottom: 1px solid {palette.RULE}; padding: .32rem .5rem; vertical-align: top; }}
+table.reading td {{ border-bottom: 1px solid {palette.RULE}; padding: .32rem .5rem; vertical-align: baseline; }}
 table.reading td:first-child {{ white-space: nowrap; }}
 table.reading th.number, table.reading td.number, table.reading th.decimal, table.reading td.decimal,
-table.reading th.change, table.reading td.change, table.reading th.bar, table.reading td.bar
+table.reading th.change, table.reading td.change, table.reading th.bar, table.reading td.bar,
+table.reading th.figure, table.reading td.figure
   {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 table.reading td.bar {{ background: linear-gradient({palette.ACCENT_SOFT}, {palette.ACCENT_SOFT}) no-repeat left 50% /
   calc(var(--share, 0) * 100%) 62%; min-width: 7rem; }}
@@ -404,4 +502,19 @@ table.reading td.bar {{ background: linear-gradient({palette.ACCENT_SOFT}, {pale
 [data-testid="stMetricDeltaDescription"] {{ font-size: .82rem; }}
 [data-testid="stMetricValue"] {{ font-size: 1.75rem; line-height: 1.25; font-weight: 700;
   font-variant-numeric: tabular-nums; }}
+.quiet, .warning p, .item p, .page-head .lead, .said, ul.facts {{ max-width: 46em; }}
+.note, .item p.note {{ max-width: 60em; }}
+@page {{ size: A4 landscape; margin: 12mm; }}
+@media print {{
+  header[data-testid="stHeader"], .st-key-theme_switch, [data-testid="stPopover"], [data-testid="stButton"],
+  [data-testid="stDownloadButton"], [data-testid="stSelectbox"], [data-testid="stButtonGroup"], [data-testid="stPageLink"],
+  [data-testid="stTextInput"], [data-testid="stDateInput"], [data-testid="stPagination"] {{ display: none; }}
+  .stApp, .stApp > div, [data-testid="stMain"], [data-testid="stAppViewContainer"] {{ position: static; overflow: visible;
+    height: auto; }}
+  .stMainBlockContainer {{ padding: 0; zoom: .74; }}
+  html, body, .stApp, .stApp :is(main, section) {{ background: none !important; print-color-adjust: exact; }}
+  [data-testid="stPlotlyChart"], [data-testid="stBidiComponentRegular"], [data-testid="stMetric"], .warning, .item, tr
+    {{ break-inside: avoid; }}
+  h2.section {{ break-after: avoid; }}
+}}
 </style>"""

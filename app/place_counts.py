@@ -9,11 +9,26 @@ from dataclasses import replace
 
 import polars as pl
 
-from app import disclosure, wording
-from app.charts.breaks import NO_DATA, Classes, change_classes, sequential_classes
+from app import disclosure, place_rates, wording
+from app.charts.breaks import NO_DATA, Classes, change_classes, excess_classes, sequential_classes
 from app.palette import SEQUENTIAL
 
 LEVELS = ("county", "town", "community")
+DRAWN = {
+    "count": "n_events", "rate": "rate", "smoothed": "smoothed_rate", "excess": "excess", "change": "change_share",
+}  # fmt: skip
+"""Measure → the column a map of it draws."""
+SIGNS = {"rate": "rate_sign", "smoothed": "rate_sign", "excess": "excess_sign", "change": "change_sign"}
+"""Measure → the column that says where it is clearly off."""
+SIGN_WORDS = {
+    "rate": {"up": "明显高于全市", "down": "明显低于全市"},
+    "excess": {"up": "有判为异常偏高的周"},
+    "change": {"up": "明显增多", "down": "明显减少"},
+}
+SIGN_WORDS["smoothed"] = SIGN_WORDS["rate"]
+NEVER_JUDGED = "平常就很少，不判"
+FROM_NOW = ("rate", "smoothed_rate", "rate_low", "rate_high", "rate_sign", "excess", "excess_sign", "n_alarms")
+FROM_BOTH = ("change_share", "change_sign")
 REST = "rest"
 """The place_level of what a place has beyond the places below it: items that say no more than the place."""
 
@@ -35,16 +50,49 @@ def whole_city(levels: Sequence[pl.DataFrame], city: Mapping[str, object]) -> pl
     )
 
 
-def safe(places: pl.DataFrame, told: Mapping[str, Sequence[str]], k: int) -> pl.DataFrame:
+def with_measures(places: pl.DataFrame, expected: pl.DataFrame | None = None) -> pl.DataFrame:
+    """`whole_city` with the columns of app.place_rates, level by level, and what was to be expected.
+
+    expected: place_code, expected, n_alarms (query excess_counts). Adds them, excess (n_events − expected) and excess_sign.
+    """
+    parts = [
+        place_rates.with_rates(part) if level in LEVELS else part
+        for (level,), part in places.partition_by("place_level", as_dict=True, maintain_order=True).items()
+    ]
+    every = pl.concat(parts, how="diagonal_relaxed")
+    if expected is None:
+        return every
+    return every.join(
+        expected.select("place_code", "expected", "n_alarms"), on="place_code", how="left", maintain_order="left"
+    ).with_columns(
+        (pl.col("n_events") - pl.col("expected")).alias("excess"),
+        pl.when(pl.col("n_alarms") > 0).then(pl.lit("up")).alias("excess_sign"),
+    )
+
+
+def safe(
+    places: pl.DataFrame,
+    told: Mapping[str, Sequence[str]],
+    k: int,
+    measures: Sequence[str] = ("n_events", "n_events_before"),
+) -> pl.DataFrame:
     """`whole_city` with small counts hidden. told: measure → the places whose count is published anyway."""
+    derived = {name: ["n_events"] for name in FROM_NOW} | {name: ["n_events", "n_events_before"] for name in FROM_BOTH}
     return disclosure.suppress(
         places,
-        measures=["n_events", "n_events_before"],
+        measures=measures,
         tree=("place_code", "parent_code"),
-        shown={name: places["place_code"].is_in(list(codes)) for name, codes in told.items()},
-        derived={"rate": ["n_events"], "change_share": ["n_events", "n_events_before"]},
+        shown={
+            name: places["place_code"].is_in(list(told.get(name, ()))) | _no_rest(places, name) for name in measures
+        },
+        derived={name: of for name, of in derived.items() if name in places.columns and set(of) <= set(measures)},
         k=k,
     )
+
+
+def _no_rest(places: pl.DataFrame, name: str) -> pl.Series:
+    """A rest of 0 hides nothing: else what is hidden of this period would depend on the one it is compared with."""
+    return (places["place_level"] == REST) & (places[name] == 0).fill_null(False)
 
 
 def _rests(places: pl.DataFrame) -> pl.DataFrame:
@@ -76,17 +124,27 @@ def inside_of(places: pl.DataFrame, level: str, place: dict) -> pl.DataFrame:
 
 
 def valued(places: pl.DataFrame, measure: str) -> pl.DataFrame:
-    """Adds the measure drawn (value) and in words (value_text); a count of 「<k」 is drawn as the lowest, a hidden one not."""
-    drawn = {"count": "n_events", "rate": "rate", "change": "change_share"}[measure]
-    value = pl.col(drawn).cast(pl.Float64)
+    """Adds the measure drawn (value), in words (value_text) and where it is clearly off (mark); a count of 「<k」 is drawn as
+    the lowest, a hidden one not."""
+    value = pl.col(DRAWN[measure]).cast(pl.Float64)
     if measure == "count":
         value = pl.when(_is_small("n_events")).then(1.0).otherwise(value)
-    text = [_in_words(row) for row in places.iter_rows(named=True)]
-    return places.with_columns(value.alias("value"), pl.Series("value_text", text, dtype=pl.String))
+    text = [_in_words(row, measure) for row in places.iter_rows(named=True)]
+    sign = SIGNS.get(measure)
+    return places.with_columns(
+        value.alias("value"),
+        pl.Series("value_text", text, dtype=pl.String),
+        (pl.col(sign) if sign in places.columns else pl.lit(None, pl.String)).alias("mark"),
+    )
 
 
 def _is_small(name: str) -> pl.Expr:
     return pl.col(name + disclosure.MARK).str.starts_with("<").fill_null(False)
+
+
+def is_told(places: pl.DataFrame) -> pl.Series:
+    """Which places the data tell something about."""
+    return places["n_events"].is_not_null() | places["n_events" + disclosure.MARK].is_not_null()
 
 
 def n_items(row: Mapping[str, object], name: str = "n_events") -> str:
@@ -95,10 +153,12 @@ def n_items(row: Mapping[str, object], name: str = "n_events") -> str:
     return wording.items(row[name]) if mark is None else "件数隐去" if mark == disclosure.HIDDEN else f"{mark} 件"  # type: ignore[arg-type]
 
 
-def _in_words(row: dict) -> str:
+def _in_words(row: dict, measure: str = "count") -> str:
     now, before = row["n_events" + disclosure.MARK], row["n_events_before" + disclosure.MARK]
     if row["n_events"] is None and now is None:
         return "无数据"
+    if measure != "count" and now is None and row[DRAWN[measure]] is not None:
+        return f"{_measured(row, measure)}，{n_items(row)}"
     words = n_items(row) + (f"，每万人 {wording.number(row['rate'], 1)} 件" if now is None else "")
     change = (
         f"（{wording.change(row['n_events'], row['n_events_before']).words}）" if now is None and before is None else ""
@@ -106,17 +166,40 @@ def _in_words(row: dict) -> str:
     return f"{words}，上期 {n_items(row, 'n_events_before')}{change}"
 
 
+def sign_words(row: Mapping[str, object]) -> str:
+    """明显高于全市；明显增多: what is clearly off about a place."""
+    said = [SIGN_WORDS[measure].get(str(row.get(SIGNS[measure]))) for measure in ("rate", "excess", "change")]
+    return "；".join(word for word in said if word)
+
+
+def _measured(row: dict, measure: str) -> str:
+    if measure == "rate":
+        between = f"{wording.number(row['rate_low'], 1)}–{wording.number(row['rate_high'], 1)}"
+        return f"{wording.number(row['rate'], 1)} 件（95% 区间 {between}）"
+    if measure == "smoothed":
+        return f"{wording.number(row['smoothed_rate'], 1)} 件（平滑前 {wording.number(row['rate'], 1)}）"
+    if measure == "excess":
+        much, weeks = row["excess"], row["n_alarms"]
+        said = f"{'多' if much >= 0 else '少'} {wording.number(abs(much), 1)} 件（预期 {wording.number(row['expected'], 1)}）"
+        return said + (f"，{weeks} 周判为异常偏高" if weeks else "")
+    return f"{wording.share(row['change_share'])}（上期 {n_items(row, 'n_events_before')}）"
+
+
 def classes_of(frame: pl.DataFrame, measure: str) -> Classes:
     """Classes of what is shown; a count of 「<k」 falls into the lowest above zero, what is hidden into none."""
     shown = frame.filter(pl.col("n_events" + disclosure.MARK).is_null())
     values, hidden = shown["value"].to_list(), len(frame) - len(shown)
+    if measure == "excess":
+        classes = excess_classes(frame["value"].to_list())
+        said = NEVER_JUDGED if frame.filter(pl.col("expected").is_null()).height else ""
+        return replace(classes, null_label=_null_label(frame, said, "small") if hidden else said)
     if measure == "change":
         classes = change_classes(frame["value"].to_list())
         return replace(classes, null_label=_null_label(frame, classes.null_label, "small")) if hidden else classes
     classes = sequential_classes(values, whole=measure == "count")
     if not hidden:
         return classes
-    if measure == "rate":
+    if measure in ("rate", "smoothed"):
         return replace(classes, null_label=_null_label(frame, classes.null_label, "small"))
     known = [value for value in values if value is not None]
     if frame.select(_is_small("n_events").any()).item() and not classes.edges:

@@ -113,10 +113,7 @@ def clock_sentence(data_through: date, as_of: date) -> str:
 def level_tag(level: str, rule: str = "") -> str:
     """A level as HTML: shape and word on its colour; `rule` under the pointer."""
     style = LEVELS[level]
-    return (
-        f'<span class="level" title="{escape(rule)}" style="background:{style.colour};color:{style.on_colour}">'
-        f"{style.shape}{NBSP}{style.word}</span>"
-    )
+    return f'<span class="level {level}" title="{escape(rule)}">{style.shape}{NBSP}{style.word}</span>'
 
 
 def level_text(level: str) -> str:

@@ -9,6 +9,7 @@ a candidate must be able to follow a name (`_AFTER`): 张贴公告, 王家庄, �
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import polars as pl
 
@@ -112,14 +113,20 @@ _COMPOUND = frozenset(names.COMPOUND.split("|"))
 
 def shielded(text: str, known: Iterable[str] = ()) -> tuple[str, list[str]]:
     """The text with known words (names of units and places, ordinary words) as single private-use characters, and these words."""
-    words = sorted({*INNER.split("|"), *(word for word in known if len(word) > 2)}, key=len, reverse=True)
     found: list[str] = []
 
     def put(match: re.Match) -> str:
         found.append(match[0])
         return chr(_LETTER + len(found) - 1)
 
-    return re.sub("|".join(map(re.escape, words)), put, text), found
+    return _any_of(tuple(known)).sub(put, text), found
+
+
+@lru_cache(maxsize=8)
+def _any_of(known: tuple[str, ...]) -> re.Pattern[str]:
+    """Made once for all notes of a column: hundreds of words, and escaping them costs more than reading a note."""
+    words = sorted({*INNER.split("|"), *(word for word in known if len(word) > 2)}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, words)))
 
 
 def unshielded(text: str, found: list[str]) -> str:

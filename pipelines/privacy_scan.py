@@ -37,6 +37,7 @@ STATE_TEXTS = {
     "report_issue": ("title", "area_name"),
     "export_log": ("what", "page"),
     "review": ("note", "unit_name"),
+    "saved_view": ("name", "query", "unit"),
 }
 HARD_WORDS = {"mobile": "手机号", "id_card": "身份证号", "bank_card": "银行卡号", "email": "邮箱"}
 HARD = frozenset(HARD_WORDS)

@@ -1,5 +1,6 @@
 """Test rows: defaults for everything, so that each test states only its subject."""
 
+import json
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -110,3 +111,9 @@ def _square(row: tuple) -> str:
         f'{{"type":"Feature","properties":{{"place_code":"{row[0]}","place_name":"{row[1]}"}},'
         f'"geometry":{{"type":"Polygon","coordinates":[{ring}]}}}}'
     )
+
+
+def maps_of(at) -> list[dict]:
+    """The drawings of the maps on a page: app.charts.maps.screen_map."""
+    shown = [element.proto for element in at.get("bidi_component") if element.proto.component_name == "place_map"]
+    return [json.loads(json.loads(proto.json or proto.mixed.json)["drawing"]) for proto in shown]

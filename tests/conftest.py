@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from servers import postgresql
 
 from app.casework import store
@@ -19,6 +20,30 @@ from pipelines.config import Home
 from pipelines.config import home as open_home
 
 TODAY = date(2026, 11, 16)  # the Monday after the demo city's last week
+# A slow example on a busy machine is no failure.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what their file sets up once run in one process, so that it is set up once a run."""
+    for item in items:
+        defined = [fixtures[-1] for fixtures in item._fixtureinfo.name2fixturedefs.values()]
+        is_shared = any(one.scope != "function" and one.baseid.endswith(".py") for one in defined)
+        if is_shared and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """The longest first, so that both processes end together; while one builds the demo city the other does without it."""
+    group = item.get_closest_marker("xdist_group")
+    if group is None:
+        return 3
+    if group.args == ("browser",):
+        return 0
+    return 2 if "demo_home" in item._fixtureinfo.name2fixturedefs else 1
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +72,15 @@ def demo_home(tmp_path_factory, worker_id) -> Home:
             build.build(built, today=TODAY)
     shutil.copytree(built.path, own)
     return open_home(own)
+
+
+@pytest.fixture
+def full(demo_home, monkeypatch, tmp_path) -> Home:
+    """The demo city, to be read only, on the Monday after its last week; nobody has acted on a warning."""
+    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
+    monkeypatch.setenv("YANPAN_STATE", f"sqlite:///{tmp_path / 'state.sqlite'}")
+    monkeypatch.setattr("app.page.today", lambda: TODAY)
+    return demo_home
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,9 @@ import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import page, wording
+from app import wording
 from app.casework import cases
-from tests.test_views import MONDAY_AFTER, copied, opened_at, said, sql
-
-
-@pytest.fixture
-def office(demo_home, monkeypatch, tmp_path):
-    """The demo city on the Monday after its last week, with a state of its own."""
-    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
-    monkeypatch.setenv("YANPAN_STATE", f"sqlite:///{tmp_path / 'state.sqlite'}")
-    monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
-    return demo_home
+from tests.test_views import copied, opened_at, said, sql
 
 
 def newest(home) -> dict:
@@ -78,14 +69,14 @@ def confirm(at: AppTest) -> AppTest:
     return at
 
 
-def test_nobody_acts_before_saying_who_it_is(office):
-    at = opened_at("warning", id=newest(office)["signal_id"])
+def test_nobody_acts_before_saying_who_it_is(full):
+    at = opened_at("warning", id=newest(full)["signal_id"])
     assert "先在上面选定身份" in said(at) and "未启用登录，身份由使用者自选" in said(at)
     assert not [button for button in at.button if button.label.startswith("确认")]
 
 
-def test_the_office_pushes_to_the_unit_proposed(office):
-    signal = newest(office)
+def test_the_office_pushes_to_the_unit_proposed(full):
+    signal = newest(full)
     at = as_role(opened_at("warning", id=signal["signal_id"]), "office")
     assert offered(at) == ["推送", "判为误报"]
     key = f"_request_push_{signal['signal_id']}_0"
@@ -109,19 +100,19 @@ def test_the_office_pushes_to_the_unit_proposed(office):
         ("unit", ["签收", "异议退回"]),
     ],
 )
-def test_each_role_is_offered_its_own_steps(office, role, words):
-    signal = newest(office)
+def test_each_role_is_offered_its_own_steps(full, role, words):
+    signal = newest(full)
     handled_to(signal, "push")
     unit = signal["responsible_unit"] if role == "unit" else None
     assert offered(as_role(opened_at("warning", id=signal["signal_id"]), role, unit)) == words
 
 
-def test_a_unit_acts_on_its_own_cases_alone(office):
-    signal = newest(office)
+def test_a_unit_acts_on_its_own_cases_alone(full):
+    signal = newest(full)
     handled_to(signal, "push")
-    (other,) = sql(
-        office, f"select min(unit_name) from quality_unit where unit_name <> '{signal['responsible_unit']}'"
-    )[0]
+    (other,) = sql(full, f"select min(unit_name) from quality_unit where unit_name <> '{signal['responsible_unit']}'")[
+        0
+    ]
     at = as_role(opened_at("warning", id=signal["signal_id"]), "unit", other)
     assert not offered(at) and f"这一条不在{other}办理" in said(at)
     assert "待你处理：没有。" in said(as_role(opened_at("early_warnings"), "unit", other))
@@ -129,8 +120,8 @@ def test_a_unit_acts_on_its_own_cases_alone(office):
     assert "待你处理 1 条：待签收 1 条" in said(mine)
 
 
-def test_a_note_that_is_wanted_and_one_that_names_a_phone(office):
-    signal = newest(office)
+def test_a_note_that_is_wanted_and_one_that_names_a_phone(full):
+    signal = newest(full)
     handled_to(signal, "sign")
     at = as_role(opened_at("warning", id=signal["signal_id"]), "unit", signal["responsible_unit"])
     assert offered(at)[0] == "登记处置"
@@ -139,8 +130,8 @@ def test_a_note_that_is_wanted_and_one_that_names_a_phone(office):
     assert "13812345678" not in said(confirm(at)) and "已派人查看" in said(at)
 
 
-def test_somebody_was_faster(office):
-    signal = newest(office)
+def test_somebody_was_faster(full):
+    signal = newest(full)
     handled_to(signal, "reply")
     at = as_role(opened_at("warning", id=signal["signal_id"]), "office")
     at.segmented_control[-1].set_value("close").run()
@@ -154,20 +145,20 @@ def test_somebody_was_faster(office):
 
 
 @pytest.mark.parametrize("view", ["weekly", "early_warnings", "warning"])
-def test_pages_open_without_the_state(office, monkeypatch, tmp_path, view):
+def test_pages_open_without_the_state(full, monkeypatch, tmp_path, view):
     (tmp_path / "文件").write_text("no folder")
     monkeypatch.setenv("YANPAN_STATE", f"sqlite:///{tmp_path / '文件' / 'state.sqlite'}")
-    at = opened_at(view, **({"id": newest(office)["signal_id"]} if view == "warning" else {}))
+    at = opened_at(view, **({"id": newest(full)["signal_id"]} if view == "warning" else {}))
     assert not at.exception
-    where = newest(office)["title"].split()[0]
+    where = newest(full)["title"].split()[0]
     assert "办理状态库" in said(at) and where in said(at)
     assert not offered(at)
 
 
-def test_a_warning_that_is_gone_is_shown_from_what_its_case_kept(office, monkeypatch, tmp_path):
-    signal = newest(office)
+def test_a_warning_that_is_gone_is_shown_from_what_its_case_kept(full, monkeypatch, tmp_path):
+    signal = newest(full)
     handled_to(signal, "push")
-    gone = copied(office, tmp_path, f"delete from signal where signal_id = '{signal['signal_id']}'")
+    gone = copied(full, tmp_path, f"delete from signal where signal_id = '{signal['signal_id']}'")
     monkeypatch.setenv("YANPAN_HOME", str(gone))
     at = as_role(opened_at("warning", id=signal["signal_id"]), "unit", signal["responsible_unit"])
     assert "已不再列出" in said(at) and wording.escape(signal["sentence"]) in said(at)
@@ -184,25 +175,25 @@ UNIT_WARNING = (
 )
 
 
-def test_a_warning_about_a_unit_and_one_about_the_city(office, monkeypatch, tmp_path):
-    (city,) = sql(office, "select place_code from place where place_level = 'city'")[0]
+def test_a_warning_about_a_unit_and_one_about_the_city(full, monkeypatch, tmp_path):
+    (city,) = sql(full, "select place_code from place where place_level = 'city'")[0]
     of_city = (
         "update signal set place_level = 'city', place_code = '" + city + "', county_code = null, matter_id = 'gone', "
-        f"blind_spots = '[\"夜间不巡查\"]' where signal_id = '{newest(office)['signal_id']}'"
+        f"blind_spots = '[\"夜间不巡查\"]' where signal_id = '{newest(full)['signal_id']}'"
     )
-    monkeypatch.setenv("YANPAN_HOME", str(copied(office, tmp_path, UNIT_WARNING, of_city)))
+    monkeypatch.setenv("YANPAN_HOME", str(copied(full, tmp_path, UNIT_WARNING, of_city)))
     at = opened_at("warning", id="aaaaaaaaaa")
     assert not at.exception
     assert "逾期偏多" in said(at) and "占到期的比例" in at.get("plotly_chart")[0].proto.spec
-    at = opened_at("warning", id=newest(office)["signal_id"])
+    at = opened_at("warning", id=newest(full)["signal_id"])
     assert not at.exception
     assert "夜间不巡查。" in said(at)
     at = opened_at("early_warnings")
     assert not at.exception
 
 
-def test_what_comes_back_after_it_was_closed(office):
-    signal = newest(office)
+def test_what_comes_back_after_it_was_closed(full):
+    signal = newest(full)
     handled_to(signal, "close", at=datetime(2026, 10, 1, 9))
     at = as_role(opened_at("warning", id=signal["signal_id"]), "office")
     assert "销号后又出现" in said(at) and offered(at) == ["重开"]
@@ -210,34 +201,34 @@ def test_what_comes_back_after_it_was_closed(office):
     assert frame["title"].to_list() == [signal["title"]] and frame["standing"].to_list() == ["销号后又出现"]
 
 
-def test_the_list_says_what_was_found_of_those_that_ended(office):
-    handled_to(newest(office), "close", at=datetime(2026, 11, 16, 9))
+def test_the_list_says_what_was_found_of_those_that_ended(full):
+    handled_to(newest(full), "close", at=datetime(2026, 11, 16, 9))
     assert "已办结 1 条中属实 1 条（100%，95% 区间" in said(opened_at("early_warnings"))
 
 
-def test_a_past_day_is_looked_at_and_not_acted_on(office, monkeypatch, tmp_path):
-    home = copied(office, tmp_path)
+def test_a_past_day_is_looked_at_and_not_acted_on(full, monkeypatch, tmp_path):
+    home = copied(full, tmp_path)
     (name,) = (home / "marts").glob("marts-*.duckdb")
     shutil.copy(name, home / "marts" / "asof-2026-11-16.duckdb")
     monkeypatch.setenv("YANPAN_HOME", str(home))
-    at = as_role(opened_at("warning", id=newest(office)["signal_id"], asof="2026-11-16"), "office")
+    at = as_role(opened_at("warning", id=newest(full)["signal_id"], asof="2026-11-16"), "office")
     assert "正在回看过去的一天，不能办理" in said(at) and not offered(at)
 
 
-def test_another_week_of_a_story_is_said(office):
-    at = opened_at("warning", id=newest(office)["signal_id"], week="2025-W01")
+def test_another_week_of_a_story_is_said(full):
+    at = opened_at("warning", id=newest(full)["signal_id"], week="2025-W01")
     assert not at.exception
     assert "（2025-W01）没有列出" in said(at)
 
 
-def test_what_is_handled_elsewhere_is_not_new(office, monkeypatch, tmp_path):
-    signal = newest(office)
+def test_what_is_handled_elsewhere_is_not_new(full, monkeypatch, tmp_path):
+    signal = newest(full)
     handled_to(signal, "push")
     twin = (
         "insert into signal select * replace ('bbbbbbbbbb' as signal_id, 98 as rank) from signal "
         f"where signal_id = '{signal['signal_id']}' and week_start_on = '{signal['week_start_on']}'"
     )
-    monkeypatch.setenv("YANPAN_HOME", str(copied(office, tmp_path, twin)))
+    monkeypatch.setenv("YANPAN_HOME", str(copied(full, tmp_path, twin)))
     frame = opened_at("early_warnings", standing=cases.COVERED).dataframe[0].value
     assert frame["rank"].to_list() == [98] and frame["standing"].to_list() == ["办理中的同一件事"]
     at = opened_at("warning", id="bbbbbbbbbb")

@@ -306,37 +306,66 @@ def test_treemap_areas_are_counts_and_words_stay_on_their_tile(width, height):
 # ---------------------------------------------------------------- maps
 
 
-def deck_of(places, geometry, **more) -> tuple[str, dict]:
+def drawing_of(places, geometry, **more) -> tuple[str, dict]:
     classes = breaks.sequential_classes(places["value"].to_list())
-    text = maps.hotspot_deck(places, geometry, measure_label="近四周件数（件）", classes=classes, **more).to_json()
+    text = maps.screen_map(places, geometry, title="图", measure_label="近四周件数（件）", classes=classes, **more)
     return text, json.loads(text)
 
 
-def test_deck_asks_for_no_base_map_and_carries_ids_and_chinese():
+def ring_of(path: str) -> list[tuple[int, int]]:
+    """The corners of the first ring of an SVG path of `screen_map`."""
+    start, steps = path[1:].split("z")[0].split("l")
+    at = [tuple(map(int, start.split(",")))]
+    for step in steps.split():
+        dx, dy = map(int, step.split(","))
+        at.append((at[-1][0] + dx, at[-1][1] + dy))
+    return at
+
+
+def test_screen_map_keeps_places_where_they_are_and_its_scale_true():
     places, geometry = make_city()
-    text, deck = deck_of(places, geometry, outline=geometry, selected="990101003")
-    assert '"mapStyle":"__MAP_STYLE__"' in text and "http" not in text
-    assert [layer["id"] for layer in deck["layers"]] == ["places", "outline", "selected", "labels"]
-    features = deck["layers"][0]["data"]["features"]
-    assert {feature["properties"]["id"] for feature in features} == set(geometry)
-    assert features[0]["properties"] | {"c": 0} == {"id": "990101024", "name": "第24镇", "value": "24", "c": 0}
-    assert deck["layers"][3]["characterSet"] == "auto" and deck["layers"][3]["data"][0]["t"] == "第24镇"
+    text, drawing = drawing_of(places, geometry, outline=geometry)
+    assert "http" not in text and len(drawing["outlines"]) == 25
+    first = drawing["places"][0]
+    assert (first["id"], first["name"], first["t"]) == ("990101024", "第24镇", "24")
+    squeeze = np.cos(np.radians(29.25))
+    for place, west, north in ((first, 123.4, 29.5), (drawing["places"][-1], 123.0, 29.1)):
+        xs, ys = zip(*ring_of(place["d"]), strict=True)
+        assert (min(xs) * drawing["km"], min(ys) * drawing["km"]) == pytest.approx(
+            ((west - 123) * 111.32 * squeeze, (29.5 - north) * 111.32), abs=0.03
+        )
+        assert (max(ys) - min(ys)) * drawing["km"] == pytest.approx(11.132, abs=0.05)
+        assert min(xs) < place["x"] < max(xs) and min(ys) < place["y"] < max(ys)
 
 
-def test_deck_reads_no_expression_out_of_a_name():
+def test_frames_are_one_sign_a_place_and_say_nothing_of_the_unknown():
     places, geometry = make_city(2)
-    text, _ = deck_of(places.with_columns(place_name=pl.lit("@@=alert(1)")), geometry)
-    assert '"@@=alert' not in text
+    values = {code: (None if code.endswith("3") else 2.0, "2 件") for code in geometry}
+    _, drawing = drawing_of(places, geometry, frames=[maps.Frame("一月", "共 9 件", 9, values)])
+    (frame,) = drawing["frames"]
+    assert drawing["places"][0]["id"].endswith("3") and frame["c"][0] == "-"
+    assert len(frame["c"]) == 4 and {int(sign, 36) for sign in frame["c"][1:]} == {
+        breaks.sequential_classes([0, 1, 2, 3]).index(2)
+    }
 
 
-@pytest.mark.parametrize(("n", "prefix", "limit"), [(10, "990101", 150_000), (11, "990101001", 150_000)])
-def test_deck_stays_small_and_neighbours_keep_one_border(n, prefix, limit):
+@pytest.mark.parametrize(("n", "prefix", "limit"), [(10, "990101", 120_000), (11, "990101001", 120_000)])
+def test_screen_map_stays_small(n, prefix, limit):
     places, geometry = make_city(n, segment=0.0005, prefix=prefix)
     assert sum(map(len, geometry.values())) > 2 * limit
-    text, deck = deck_of(places, geometry)
-    assert len(text.encode()) < limit
-    shapes = [shapely.from_geojson(json.dumps(f["geometry"])) for f in deck["layers"][0]["data"]["features"]]
+    assert len(drawing_of(places, geometry)[0].encode()) < limit
+
+
+def test_simplified_neighbours_keep_one_border():
+    _, geometry = make_city(10, segment=0.0005)
+    shapes = [shapely.from_geojson(text) for text in maps._shapes(tuple(geometry.values()), 60_000)]
     assert shapely.coverage_is_valid(shapes)
+
+
+def test_hexagons_have_their_size_and_cover_their_points():
+    corners = np.array(maps.hexagon(123.0, 29.0, 500))
+    x, y = (corners[:, 0] - 123) * 111_320 * np.cos(np.radians(29)), (corners[:, 1] - 29) * 111_320
+    assert np.hypot(x, y) == pytest.approx([500] * 6, abs=1)
 
 
 def test_value_without_boundary_is_refused_by_both_maps():
@@ -344,11 +373,11 @@ def test_value_without_boundary_is_refused_by_both_maps():
     del geometry["990101003"]
     classes = breaks.sequential_classes([1, 2])
     with pytest.raises(maps.MissingBoundary, match="1 个区域没有边界（第3镇）"):
-        maps.hotspot_deck(places, geometry, measure_label="件", classes=classes)
+        maps.screen_map(places, geometry, title="图", measure_label="件", classes=classes)
     with pytest.raises(maps.MissingBoundary):
         maps.locator_map(places, geometry, title="图", measure_label="件", classes=classes)
     unknown = places.with_columns(value=pl.when(pl.col("place_code") == "990101003").then(None).otherwise("value"))
-    assert len(deck_of(unknown, geometry)[1]["layers"][0]["data"]["features"]) == 3
+    assert len(drawing_of(unknown, geometry)[1]["places"]) == 3
 
 
 def test_locator_map_has_legend_scale_and_true_proportions():
@@ -364,29 +393,35 @@ def test_locator_map_has_legend_scale_and_true_proportions():
     assert {trace["fillcolor"] for trace in fills} == set(classes.colours)
 
 
-def test_view_fits_the_shapes():
-    _, geometry = make_city(4)
-    view = maps.fit_view(list(geometry.values()), 760, 560, padding=0)
-    assert (view.longitude, round(view.latitude, 2)) == (123.2, 29.2)
-    pixels = 512 * 2**view.zoom / 360 * 0.4 / np.cos(np.radians(29.2))
-    assert pixels == pytest.approx(560, rel=0.01), "height binds on a square"
+def test_the_scale_bar_has_its_room_when_the_height_is_limited():
+    places, geometry = make_city(segment=0.01)
+    classes = breaks.sequential_classes(places["value"].to_list())
+    figure = maps.locator_map(places, geometry, title="", measure_label="件", classes=classes, height=200)
+    (words,) = [note for note in spec(figure)["layout"]["annotations"] if "公里" in note["text"]]
+    assert spec(figure)["layout"]["margin"]["b"] >= -words["yshift"] + 1.6 * words["font"]["size"]
 
 
-def test_class_legend_escapes_and_names_every_class():
-    classes = breaks.Classes((5,), ("#EEF3F3", "#12506A"), ("<5", "5 及以上"))
-    said = maps.class_legend(classes, measure_label="件", n_by_class=[3, 4])
-    assert "&lt;5" in said and "（4 个）" in said
+def test_what_is_clearly_off_is_signed_on_both_maps():
+    places, geometry = make_city(2)
+    places = places.with_columns(mark=pl.Series(["up", None, None, "down"]))
+    classes, marks = breaks.sequential_classes([0, 1, 2, 3]), {"up": "偏多", "down": "偏少"}
+    figure = maps.locator_map(
+        places, geometry, title="", measure_label="件", classes=classes, marks=marks, max_labels=1
+    )
+    spoken = [text for trace in spec(figure)["data"] if trace.get("mode") == "text" for text in trace["text"]]
+    assert spoken == ["第3镇▼", "▲"] and "▲ 偏多" in texts(figure)
+    _, drawing = drawing_of(places, geometry, marks=marks)
+    assert {place["id"][-1]: place["m"] for place in drawing["places"]} == {"0": "up", "1": "", "2": "", "3": "down"}
 
 
-def test_places_without_a_value_are_explained_in_both_legends():
+def test_places_without_a_value_are_explained_in_the_legend():
     places, geometry = make_city(2)
     places = places.with_columns(value=pl.Series([0.3, None, 0.0, None]))
     classes = breaks.change_classes(places["value"].to_list())
     figure = maps.locator_map(places, geometry, title="", measure_label="变化", classes=classes)
     assert "基数不足 20 件，<br>不算" in texts(figure) and "无数据" not in texts(figure)
-    said = maps.class_legend(classes, measure_label="变化", n_by_class=[0] * 7)
-    assert "基数不足 20 件，不算" in said and palette.NO_VALUE in said
-    assert palette.NO_VALUE not in maps.class_legend(breaks.change_classes([0.1]), measure_label="变化")
+    drawing = json.loads(maps.screen_map(places, geometry, title="", measure_label="变化", classes=classes))
+    assert drawing["none_label"] == "基数不足 20 件，不算" and drawing["none"] == palette.NO_VALUE
 
 
 def test_a_map_without_a_title_uses_its_room():
@@ -401,13 +436,9 @@ def test_a_map_without_a_title_uses_its_room():
 # ---------------------------------------------------------------- theme
 
 
-def test_theme_and_palette_agree_and_fonts_are_there():
+def test_fonts_are_there_and_nothing_is_reported():
     root = Path(__file__).parents[1]
     config = tomllib.loads((root / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     theme = config["theme"]
-    assert tuple(theme["chartCategoricalColors"]) == palette.CATEGORICAL
-    assert tuple(theme["chartSequentialColors"]) == palette.SEQUENTIAL
-    assert tuple(theme["chartDivergingColors"]) == palette.DIVERGING
-    assert (theme["backgroundColor"], theme["textColor"]) == (palette.PAPER, palette.INK)
     assert all((root / face["url"]).is_file() for face in theme["fontFaces"])
     assert config["browser"]["gatherUsageStats"] is False and config["runner"]["postScriptGC"] is False

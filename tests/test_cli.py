@@ -27,12 +27,21 @@ def yanpan(home: Path, *arguments: str) -> tuple[int, dict, str]:
     return done.returncode, json.loads(done.stdout), done.stderr
 
 
+def asked(capsys, home: Path, *arguments: str) -> tuple[int, dict, str]:
+    """The same without starting a process."""
+    code = cli.main([*arguments, "--home", str(home), "--json"])
+    out, told = capsys.readouterr()
+    return code, json.loads(out), told
+
+
 @pytest.fixture(scope="module")
 def city(tmp_path_factory) -> Path:
-    """A home with a space and Chinese characters in its path, with demo files but nothing taken in."""
+    """A home with a space and Chinese characters in its path, with a year of demo files but nothing taken in."""
     home = tmp_path_factory.mktemp("研判 home")
     code, summary, _ = yanpan(home, "demo", "--items", "3000")
     assert code == 0 and summary
+    for earlier in (home / "demo").rglob("*_202[2-5]*"):
+        earlier.unlink()
     return home
 
 
@@ -51,7 +60,7 @@ def test_a_week_in_the_life(city):
     assert code == 0
     total = first["total"]
     assert total["read"] == total["loaded"] + total["rejected"] + total["duplicate"] + total["out_of_scope"]
-    assert total["loaded"] > 2500 and first["reference"][0]["places"] > 1000
+    assert total["loaded"] > 1000 and first["reference"][0]["places"] > 1000
     code, again, _ = yanpan(city, "ingest", str(city / "demo"))
     assert code == 0 and again["total"]["read"] == 0
     assert {batch["status"] for batch in again["batches"]} == {"already_loaded"}
@@ -70,9 +79,9 @@ def test_a_week_in_the_life(city):
 @IN_TURN
 def test_as_of_sees_no_later_day(city):
     loaded(city)
-    code, built, _ = yanpan(city, "build", "--as-of", "2025-06-30")
+    code, built, _ = yanpan(city, "build", "--as-of", "2026-06-30")
     assert code == 0
-    assert built["data_through"] <= "2025-06-30"
+    assert "2026-06" <= built["data_through"] <= "2026-06-30"
 
 
 @pytest.mark.parametrize(
@@ -87,11 +96,11 @@ def test_as_of_sees_no_later_day(city):
         ("缺列.csv", "工单编号,标题,主要内容,问题分类\n1,甲,乙,丙\n".encode("gb18030"), "受理时间"),
     ],
 )
-def test_a_wrong_file_changes_nothing_and_says_what_to_do(tmp_path, name, content, said):
+def test_a_wrong_file_changes_nothing_and_says_what_to_do(tmp_path, capsys, name, content, said):
     home = tmp_path / "home"
     path = tmp_path / name
     path.write_bytes(content)
-    code, answer, _ = yanpan(home, "ingest", str(path))
+    code, answer, _ = asked(capsys, home, "ingest", str(path))
     assert code == 3
     assert said in answer["error"] and answer["error"].endswith("。")
     assert "发现" in answer["error"] and "应为" in answer["error"]

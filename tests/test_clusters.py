@@ -1,6 +1,5 @@
 """Space-time clusters: planted ones are found where they are, chance is seldom one, and what has no place is in none."""
 
-import json
 from datetime import date, timedelta
 
 import duckdb
@@ -8,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from app import page
 from app.charts.breaks import sequential_classes
 from app.charts.maps import Circle, locator_map
 from app.palette import WARNING
@@ -209,14 +207,6 @@ def test_a_default_point_is_neither_cluster_nor_member(empty_home: Home):
 # --- on the pages ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def full(demo_home, monkeypatch):
-    """The demo city, looked at on the Monday after its last week."""
-    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
-    monkeypatch.setattr(page, "today", lambda: date(2026, 11, 16))
-    return demo_home
-
-
 def listed(home: Home) -> list[tuple]:
     return sql(
         home,
@@ -247,9 +237,8 @@ def test_clusters_are_rings_on_the_map_and_sentences_below_it(full):
     assert wanted  # a small city, and yet: the demo's own events
     at = opened("hotspots")
     assert not at.exception
-    deck = json.loads(at.get("deck_gl_json_chart")[0].proto.json)
-    (rings,) = [layer for layer in deck["layers"] if layer["id"] == "circles"]
-    assert len(rings["data"]) == min(len(wanted), 8) and not rings["filled"]
+    (drawing,) = builders.maps_of(at)
+    assert len(drawing["rings"]) == min(len(wanted), 8)
     text = said(at)
     assert "空间聚集" in text and f"{wanted[0][2]}：" in text
     targets = [link.page_query_string if hasattr(link, "page_query_string") else str(link) for link in links(at)]
@@ -268,7 +257,7 @@ def test_a_count_below_its_k_is_on_no_wide_view(full, tmp_path, monkeypatch):
     text = said(at)
     assert not at.exception
     assert "件数不足 10 件" in text and "4,321" not in text
-    assert "4,321" not in at.get("deck_gl_json_chart")[0].proto.json
+    assert "4,321" not in str(builders.maps_of(at))
 
 
 def test_a_link_leads_to_the_items_behind_a_cluster(full):

@@ -6,22 +6,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from app import disclosure, page
 from app.parts import concerns
-from tests.test_views import MONDAY_AFTER, copied, opened, said, sql
+from tests.test_views import copied, opened, said, sql
 
 SEEDS = Path(__file__).resolve().parents[1] / "sql" / "seeds"
 LAST = date(2026, 11, 9)
-
-
-@pytest.fixture
-def full(demo_home, monkeypatch):
-    """The demo city, looked at on the Monday after its last week."""
-    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
-    monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
-    return demo_home
 
 
 def seed(name: str) -> list[dict[str, str]]:

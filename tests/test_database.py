@@ -174,7 +174,7 @@ def mariadb() -> Iterator[Server]:
             **({"user": user} if os.geteuid() == 0 else {}),
         ) as process:
             try:
-                for _ in range(100):
+                for _ in range(1200):
                     assert process.poll() is None
                     if (folder / "socket").exists():
                         break

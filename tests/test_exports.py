@@ -2,7 +2,6 @@
 
 import datetime as dt
 import io
-import json
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from app import disclosure, downloads, fields, page
 from app.charts import breaks, maps, ranks, series, style
 from app.exports import csv_text, picture, workbook
+from tests import builders
 
 WEEKS = [dt.date(2026, 8, 3) + dt.timedelta(weeks=k) for k in range(10)]
 
@@ -325,10 +325,18 @@ def test_fields_answer_by_name():
 # ---------------------------------------------------------------- all export buttons of all pages
 
 MAIN = str(Path(__file__).resolve().parents[1] / "app" / "main.py")
-COUNTS = {"件数", "上期", "去年同期", "实际件数", "上周件数", "本周", "近13周", "此前13周", "value"}
+COUNTS = {"件数", "上期", "对比期", "去年同期", "实际件数", "上周件数", "本周", "近13周", "此前13周", "value"}
 PAGES = {
     "weekly": [{}],
-    "hotspots": [{"level": "town", "weeks": "1"}, {"place": "COUNTY"}, {"place": "COMMUNITY"}, {"issue": "ISSUE"}],
+    "hotspots": [
+        {"level": "town", "weeks": "1"},
+        {"place": "COUNTY"},
+        {"place": "COMMUNITY"},
+        {"issue": "ISSUE", "measure": "excess", "weeks": "13"},
+        {"mode": "density", "weeks": "52"},
+        {"mode": "play", "level": "town"},
+        {"mode": "compare", "place": "COUNTY", "measure": "rate"},
+    ],
     "trends": [{}, {"split": "county", "issue": "ISSUE"}, {"county": "COUNTY", "issue": "ISSUE", "span": "104"}],
     "issues": [
         {},
@@ -434,10 +442,10 @@ def test_the_map_and_its_table_hide_what_the_totals_would_tell(published, button
         assert gone == 0 or gone >= 5 or total < 5
     table = at.dataframe[0].value
     assert set(table["n_events"].str.strip()) >= {"<5", disclosure.HIDDEN}
-    deck = json.loads(at.get("deck_gl_json_chart")[0].proto.json)
-    places = {f["properties"]["id"]: f["properties"] for f in deck["layers"][0]["data"]["features"]}
-    assert all(places[code]["value"].startswith("<5 件") for code in small)
-    assert len({tuple(places[code]["c"]) for code in small}) == 1, "one colour, the lowest above zero"
+    (drawing,) = builders.maps_of(at)
+    places = {place["id"]: place for place in drawing["places"]}
+    assert all(places[code]["t"].startswith("<5 件") for code in small)
+    assert len({places[code]["c"] for code in small}) == 1, "one colour, the lowest above zero"
     assert "小于 5 的格子写作" in "".join(element.proto.body for element in at.get("html"))
 
 
@@ -449,7 +457,7 @@ def test_two_levels_of_the_map_agree(published, buttons):
         {"place": "COUNTY", "weeks": "4", "issue": "ISSUE"},
     ):
         opened(published, buttons, "hotspots", params)
-        (make,) = [make for label, make, _ in buttons if label == "数据 Excel"]
+        make = next(make for label, make, name in buttons if label == "数据 Excel" and "各镇街" in name)
         head, *rows = reopened(make())["数据"].iter_rows(values_only=True)
         said.append({row[head.index("区域代码")]: row[head.index("件数")] for row in rows})
     city, county = said
@@ -461,4 +469,4 @@ def test_off_shows_every_count_and_says_so(published, buttons, monkeypatch):
     monkeypatch.setenv(disclosure.SETTING, "0")
     at = opened(published, buttons, "hotspots", {"level": "town", "weeks": "1"})
     assert "只供内部使用" in "".join(element.proto.body for element in at.get("html"))
-    assert at.dataframe[-1].value["n_events"].between(1, 4).any()
+    assert at.dataframe[0].value["n_events"].between(1, 4).any()

@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import asof, jobs, marts, page, versions
 from app.parts import files, mapping, running, upload
-from pipelines import inbox, publish
+from pipelines import build, inbox, publish
+from tests.builders import load, weekly
 from tests.test_jobs import ended, slow
 from tests.test_views import MONDAY_AFTER, opened, said
 
@@ -250,14 +251,18 @@ def test_picking_a_day_reads_that_days_marts(full):
     assert at.query_params["asof"] in ("2026-11-09", ["2026-11-09"]) and "正在回看 2026-11-09" in said(at)
 
 
-def test_a_day_not_worked_out_is_worked_out_on_request(full):
-    at = opened("weekly", asof="2026-06-01")
+def test_a_day_not_worked_out_is_worked_out_on_request(empty_home, monkeypatch):
+    load(empty_home, weekly([5] * 30))
+    build.build(empty_home, today=MONDAY_AFTER)
+    monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
+    at = opened("weekly", asof="2026-10-19")
     assert not at.exception and not at.metric
-    assert "2026年6月1日看到的情况还没有算过" in said(at)
+    assert "2026年10月19日看到的情况还没有算过" in said(at)
     at = settled(press(at, "重算这一天看到的情况"))
     assert not at.exception
-    assert "正在回看 2026-06-01" in said(at)
-    assert date.fromisoformat(marts_meta(full, "2026-06-01")["data_through"]) <= date(2026, 6, 1)
+    assert "正在回看 2026-10-19" in said(at)
+    through = date.fromisoformat(marts_meta(empty_home.path, "2026-10-19")["data_through"])
+    assert date(2026, 10, 12) <= through <= date(2026, 10, 19)
 
 
 def marts_meta(home: Path, day: str) -> dict[str, str]:

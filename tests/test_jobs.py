@@ -16,7 +16,7 @@ SHORT = ROOT / "data" / "sample" / "hotline" / "short.csv"
 SECRET = "张三丰的电话13900000000"
 
 
-def ended(job_id: str, *, seconds: float = 60) -> jobs.Job:
+def ended(job_id: str, *, seconds: float = 300) -> jobs.Job:
     """The job once it does not run any more."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -42,7 +42,7 @@ def slow(folder: Path) -> Path:
 
 
 def running_with_pid(job_id: str) -> jobs.Job:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         job = jobs.get(job_id)
         assert job is not None and job.status == jobs.RUNNING

@@ -93,7 +93,7 @@ def as_biff(folder: Path, content: bytes) -> Path:
     source = written(folder / "biff.xlsx", content)
     command = [soffice, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless", "--convert-to"]
     done = subprocess.run(
-        [*command, "xls:MS Excel 97", "--outdir", folder, source], capture_output=True, check=False, timeout=120
+        [*command, "xls:MS Excel 97", "--outdir", folder, source], capture_output=True, check=False, timeout=600
     )
     assert (folder / "biff.xls").exists(), done.stderr.decode(errors="replace")
     return folder / "biff.xls"

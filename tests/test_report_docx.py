@@ -276,7 +276,7 @@ def test_a_page_has_22_lines_of_28_characters_and_pages_are_numbered_through(tmp
     (tmp_path / "fonts.conf").write_text(ALIASES % (picture.FONTS, fonts), encoding="utf-8")
     subprocess.run(
         ["soffice", f"-env:UserInstallation=file://{tmp_path}/lo", "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), str(tmp_path / "a.docx")],
-        env=os.environ | {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf")}, check=True, capture_output=True, timeout=120,
+        env=os.environ | {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf")}, check=True, capture_output=True, timeout=600,
     )  # fmt: skip
     with pypdfium2.PdfDocument(tmp_path / "a.pdf") as laid_out:
         pages = [page.get_textpage().get_text_range().replace("附表 ", "附表").splitlines() for page in laid_out]

@@ -327,7 +327,10 @@ def test_without_the_state_the_figures_stand(ask, monkeypatch, tmp_path):
 def test_an_empty_week_and_a_week_without_warnings(demo_home, tmp_path):
     gone = [
         f"delete from {table} where {day} between date '2026-11-09' and date '2026-11-15'"
-        for table, day in (("event", "registered_on"), ("daily_counts", "registered_on"), ("weekly_counts", "week_start_on"))
+        for table, day in (
+            ("event", "registered_on"), ("daily_counts", "registered_on"), ("dated_counts", "day_on"),
+            ("weekly_counts", "week_start_on"),
+        )
     ]  # fmt: skip
     with changed(
         demo_home, tmp_path, *gone, "delete from signal", "delete from boundary", "delete from concern_group"

@@ -16,15 +16,6 @@ from tests.test_views import MONDAY_AFTER, copied, opened_at, said, sql
 
 
 @pytest.fixture
-def full(demo_home, monkeypatch, tmp_path):
-    """The demo city, to be read only, on the Monday after its last week."""
-    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
-    monkeypatch.setenv("YANPAN_STATE", f"sqlite:///{tmp_path / 'state.sqlite'}")
-    monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
-    return demo_home
-
-
-@pytest.fixture
 def office(demo_home, monkeypatch, tmp_path) -> Path:
     """A copy of the demo city with a state of its own, on the Monday after its last week."""
     home = copied(demo_home, tmp_path)

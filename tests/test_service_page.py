@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
-from test_views import MONDAY_AFTER, copied, opened_at, said
+from test_views import copied, opened_at, said
 
 from app import appraisal, disclosure, downloads, kpis, page, service_counts, wording
 from app.casework import cases, reviews, store
@@ -26,15 +26,6 @@ SHARE = {
     "kpi_unit": "share", "better": "up", "min_denominator": 20, "band_green": 0.9, "band_red": 0.85, "target": 1.0,
     "kpi_name": "按期答复率", "variant_name": "已到期口径", "known_sources": "petition",
 }  # fmt: skip
-
-
-@pytest.fixture
-def office(demo_home, monkeypatch, tmp_path):
-    """The demo city on the Monday after its last week, with a state of its own."""
-    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
-    monkeypatch.setenv("YANPAN_STATE", f"sqlite:///{tmp_path / 'state.sqlite'}")
-    monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
-    return demo_home
 
 
 def opened(**query_params: str) -> AppTest:
@@ -72,29 +63,29 @@ def taken(monkeypatch, **query_params: str) -> tuple[AppTest, dict[str, list[lis
         ("抽查评查", "同样的数据、范围、件数和种子"),
     ],
 )
-def test_each_part_of_a_full_page(office, part, words):
+def test_each_part_of_a_full_page(full, part, words):
     assert words in said(opened(part=part, by="year", period="2025", variant="hotline"))
 
 
-def test_empty_and_stale(office, monkeypatch, empty_home):
+def test_empty_and_stale(full, monkeypatch, empty_home):
     monkeypatch.setattr(page, "today", lambda: date(2026, 12, 24))
     assert "此后没有新数据入库" in said(opened())
     monkeypatch.setenv("YANPAN_HOME", str(empty_home.path))
     assert "还没有发布过数据" in said(opened())
 
 
-def test_both_readings_stand_side_by_side(office):
+def test_both_readings_stand_side_by_side(full):
     labels = [metric.label for metric in opened(by="year", period="2025", kpi="closed_share").metric]
     assert labels[:2] == ["全部（信访）（当前）", "到期办结率（信访）"]
 
 
-def test_another_reading_changes_figure_tooltip_and_export_together(office, monkeypatch):
+def test_another_reading_changes_figure_tooltip_and_export_together(full, monkeypatch):
     found = {}
     for variant, name in (("bulletin", "通报口径"), ("hotline", "12345已到期口径")):
         at, books = taken(monkeypatch, by="year", period="2026", kpi="reply_timely", variant=variant)
         (metric,) = [one for one in at.metric if one.label == f"{name}（当前）"]
         (row,) = re.findall(
-            r'<tr title="([^"]*)" style[^>]*>(.*?)</tr>', "".join(e.proto.body for e in at.get("html")), re.S
+            r'<tr title="([^"]*)" class="chosen">(.*?)</tr>', "".join(e.proto.body for e in at.get("html")), re.S
         )
         tip, cells = row
         sheet, *_, notes = books["办理质效指标_全市_2026年.xlsx"]
@@ -112,7 +103,7 @@ def test_another_reading_changes_figure_tooltip_and_export_together(office, monk
     assert found["bulletin"] != found["hotline"]
 
 
-def test_a_county_shows_no_small_counts_when_taken_away(office, monkeypatch):
+def test_a_county_shows_no_small_counts_when_taken_away(full, monkeypatch):
     _, books = taken(monkeypatch, part="单位", by="month", county="990102", kpi="satisfied_share", variant="hotline")
     head, *rows = next(sheets[0] for name, sheets in books.items() if "排名" in name)
     counts = [dict(zip(head, row, strict=True)) for row in rows]
@@ -129,7 +120,7 @@ def test_a_county_shows_no_small_counts_when_taken_away(office, monkeypatch):
         assert isinstance(row["数值"], (int, float)) <= isinstance(n, int)
 
 
-def test_a_county_says_no_small_number_of_what_is_left_out(office, monkeypatch):
+def test_a_county_says_no_small_number_of_what_is_left_out(full, monkeypatch):
     _, books = taken(monkeypatch, part="指标", by="month", county="990102")
     head, *rows = books[next(name for name in books if name.startswith("办理质效指标"))][0]
     for row in (dict(zip(head, one, strict=True)) for one in rows):
@@ -140,7 +131,7 @@ def test_a_county_says_no_small_number_of_what_is_left_out(office, monkeypatch):
     assert any("小于 5 的格子" in str(sheets) for name, sheets in books.items() if "逐月" in name)
 
 
-def test_reminders_are_of_the_next_three_working_days(office):
+def test_reminders_are_of_the_next_three_working_days(full):
     at = opened(part="日提醒")
     assert "11月16日—11月18日 到期" in said(at)
     units, items = at.dataframe[0].value, at.dataframe[1].value
@@ -369,8 +360,8 @@ LOCAL = """item_name,kpi_id,variant,method,full_score,reference,points,max_point
 """
 
 
-def test_every_addition_and_deduction_is_shown_and_taken_away(office, monkeypatch, tmp_path):
-    home = copied(office, tmp_path)
+def test_every_addition_and_deduction_is_shown_and_taken_away(full, monkeypatch, tmp_path):
+    home = copied(full, tmp_path)
     rows = template(home, LOCAL)
     monkeypatch.setenv("YANPAN_HOME", str(home))
     at, books = taken(monkeypatch, part="考核", by="year", period="2025", peers="city_unit")
@@ -409,7 +400,7 @@ def sample(at: AppTest) -> list[str]:
     return at.session_state["_sample_shown"]
 
 
-def test_the_same_seed_draws_the_same_items(office):
+def test_the_same_seed_draws_the_same_items(full):
     asked = {"part": "抽查评查", "by": "year", "period": "2025", "size": "50", "strata": "group"}
     first, again, other = sample(opened(**asked)), sample(opened(**asked)), sample(opened(**asked, seed="7"))
     assert first == again and len(set(first)) == 50 and set(first) != set(other)
@@ -431,14 +422,14 @@ def record(home, **given) -> int:
     return reviews.record("case", {**ITEM, **given.pop("item", {})}, **{**asked, **given}, home=home)
 
 
-def test_a_review_is_kept_redacted_and_never_changed(office):
+def test_a_review_is_kept_redacted_and_never_changed(full):
     assert (
-        record(office.path, faults=["A1", "B2"], result="fair", note="已与张伟核实，电话13812345678", request_id="a")
+        record(full.path, faults=["A1", "B2"], result="fair", note="已与张伟核实，电话13812345678", request_id="a")
         == 80
     )
-    assert record(office.path, request_id="a") == 80  # the same click
-    record(office.path, item={"event_key": "00000000000000bb"}, result="fail", note="答复不针对诉求")
-    record(office.path, result="pass", at=datetime(2026, 11, 16, 9))  # looked at again
+    assert record(full.path, request_id="a") == 80  # the same click
+    record(full.path, item={"event_key": "00000000000000bb"}, result="fail", note="答复不针对诉求")
+    record(full.path, result="pass", at=datetime(2026, 11, 16, 9))  # looked at again
     found = reviews.current("case")
     assert found["result"].to_list() == ["fail", "pass"] and reviews.current("spot").is_empty()
     with store.reading() as connection:
@@ -469,9 +460,9 @@ def test_a_review_is_kept_redacted_and_never_changed(office):
         ({"note": "长" * 501}, "最多 500 字"),
     ],
 )
-def test_a_review_that_is_refused(office, asked, words):
+def test_a_review_that_is_refused(full, asked, words):
     with pytest.raises(cases.Refused, match=words):
-        record(office.path, **asked)
+        record(full.path, **asked)
     assert reviews.current("case").is_empty()
 
 
@@ -484,7 +475,7 @@ def test_a_wrong_checklist_says_where(tmp_path):
         reviews.checklist(tmp_path)
 
 
-def test_a_result_is_recorded_on_the_page(office):
+def test_a_result_is_recorded_on_the_page(full):
     at = opened(part="抽查评查", by="year", period="2025", review="case")
     assert "先选定身份" in said(at)
     at.segmented_control(key="role").set_value("office").run()

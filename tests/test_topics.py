@@ -30,15 +30,6 @@ SPAN = {
 ISSUES = pl.DataFrame({"issue_code": ["0101", "0102", "0201"], "group_code": ["01", "01", "02"]})
 
 
-@pytest.fixture
-def full(demo_home, monkeypatch, tmp_path):
-    """The demo city, looked at on the Monday after its last week."""
-    monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
-    monkeypatch.setenv("YANPAN_STATE", f"sqlite:///{tmp_path / 'state.sqlite'}")
-    monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
-    return demo_home
-
-
 @pytest.fixture(scope="module")
 def own_topic(tmp_path_factory):
     """A small office with a topic of its own, narrowed by words and purpose, and the seed's 供暖 taken away."""

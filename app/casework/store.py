@@ -4,10 +4,10 @@ YANPAN_STATE is sqlite:///path, postgresql://user:password@host/database, or fil
 (so that no password stands in the environment). The database is brought up to date by Alembic on first use, under a lock,
 so that two processes may start at once.
 
-Five tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
+Six tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
 seq, and its state is the last of them; `delivery`, the outbox of push messages; `report_issue` and `export_log`, both
 append-only: what was issued and what was taken away (app/reports/register.py); `review`, append-only: what looking an
-item over again found (app/casework/reviews.py).
+item over again found (app/casework/reviews.py); `saved_view`: pages kept under a name (app/casework/saved.py).
 """
 
 import json
@@ -30,7 +30,7 @@ from app import versions
 SETTING = "YANPAN_STATE"
 FILE = "state.sqlite"
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISION = "0004"  # the newest in MIGRATIONS
+REVISION = "0005"  # the newest in MIGRATIONS
 WAIT_SECONDS = 30  # for another writer
 
 metadata = sa.MetaData()
@@ -132,6 +132,21 @@ review = sa.Table(
     sa.Column("version", sa.String(80), nullable=False),  # of the marts
     sa.Column("request_id", sa.String(80), nullable=False),  # one click, one row
     sa.UniqueConstraint("request_id", name="review_request"),
+)
+saved_view = sa.Table(
+    "saved_view",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("name", sa.String(80), nullable=False),  # redacted
+    sa.Column("page", sa.String(40), nullable=False),
+    sa.Column("query", sa.JSON, nullable=False),  # {parameter: value}, of saved.KEPT
+    sa.Column("is_shared", sa.Boolean, nullable=False),  # for the whole office, else for role and unit
+    sa.Column("role", sa.String(20)),  # whose; null: not said, then it is shared
+    sa.Column("unit", sa.String(200)),
+    sa.Column("user_id", sa.String(200)),  # null: until there is a login
+    sa.Column("saved_at", sa.DateTime, nullable=False),  # the office's local time
+    sa.Column("request_id", sa.String(80), nullable=False),  # one click, one row
+    sa.UniqueConstraint("request_id", name="saved_view_request"),
 )
 
 

@@ -93,6 +93,25 @@ def change_classes(values: Sequence[float | None], *, step: float = NEUTRAL_SHAR
     return Classes(edges, colours, (*falls, f"±{step:.0%} 以内", *rises), null_label)
 
 
+def excess_classes(values: Sequence[float | None]) -> Classes:
+    """Fewer → more than expected: seven classes of items around zero, mirrored, the middle one neutral.
+
+    The edges are round, about a twentieth, a fifth and a half of the largest difference, at least 1, 2, 4. None: not judged.
+
+    >>> excess_classes([-3.0, 40.0, None]).labels[3:]
+    ('±2 件以内', '多 2–8 件', '多 8–20 件', '多 20 件及以上')
+    """
+    most = max((abs(value) for value in values if value is not None), default=0.0)
+    near = _round_edge(max(1.0, most / 20), True)
+    middle = _round_edge(max(2 * near, most / 5), True)
+    far = _round_edge(max(2 * middle, most / 2), True)
+    edges = (-far, -middle, -near, near, middle, far)
+    falls = (f"少 {far:,.0f} 件以上", f"少 {middle:,.0f}–{far:,.0f} 件", f"少 {near:,.0f}–{middle:,.0f} 件")
+    rises = (f"多 {near:,.0f}–{middle:,.0f} 件", f"多 {middle:,.0f}–{far:,.0f} 件", f"多 {far:,.0f} 件及以上")
+    colours = (DIVERGING[0], DIVERGING[2], DIVERGING[3], UNCHANGED, DIVERGING[6], DIVERGING[7], DIVERGING[9])
+    return Classes(edges, colours, (*falls, f"±{near:,.0f} 件以内", *rises))
+
+
 def _round_edge(value: float, whole: bool) -> float:
     """The nearest of 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 × 10^k; counts below 10 to the next whole number."""
     if whole and value < 10:

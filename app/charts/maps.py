@@ -1,8 +1,9 @@
-"""Where is it? locator_map (vector figure, also for the exports), hotspot_deck (the interactive map), warnings_map.
+"""Where is it? locator_map (vector figure, also for the exports), screen_map (to click and to play), hexagons flat and as
+columns, warnings_map.
 
 The first two take the same three things:
     places    frame: place_code, place_name, value (nullable), lon, lat; optional label (text on the map;
-              default place_name), optional value_text (what the tooltip says; default value with separators)
+              default place_name), value_text (what the tooltip says; default value with separators), mark (up, down)
     geometry  place_code → GeoJSON geometry text (Polygon or MultiPolygon, RFC 7946 ring order)
     classes   app.charts.breaks.Classes: edges, colours, legend labels
 A place with a value and no geometry raises MissingBoundary: the view shows the table instead. A place without
@@ -11,7 +12,7 @@ a value and without geometry is skipped.
 
 import html
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,21 +21,33 @@ import numpy as np
 import orjson
 import plotly.graph_objects as go
 import polars as pl
+import pydeck
 import shapely
 
 from app.charts import style
 from app.charts.breaks import NO_DATA, Classes
-from app.palette import FAINT, INK, LEVELS, MUTED, NO_VALUE, PANEL, PAPER, WARNING
+from app.palette import ACCENT, CATEGORICAL, FAINT, INK, LEVELS, MUTED, NO_VALUE, PANEL, PAPER, RULE, WARNING, WHITE
 
 METRES_PER_DEGREE = 111_320
-DECK_FONT = "Yanpan Sans SC, Noto Sans SC, Source Han Sans SC, Microsoft YaHei, sans-serif"
 LABEL_SIZE = 13
 HEAD_EM = 10.5
 RING_WIDTH = 2.5
-MIN_RING_PIXELS = 7
 MIN_RING_KM = 0.5
 """A single place has no extent; its ring must still be seen."""
-DECK_BYTES = 140_000
+SCREEN_BYTES, OUTLINE_BYTES = 120_000, 30_000
+SCREEN_UNITS = 3000
+DECK_FONT = "Yanpan Sans SC, Noto Sans SC, Source Han Sans SC, Microsoft YaHei, sans-serif"
+DECK_WIDTH = 1200
+"""Pixels the columns are fitted to; a wider window has room at the sides."""
+PITCH = 45
+HIGHEST = 0.16
+"""The tallest column, as a share of how far the places reach."""
+SHADING = {"ambient": 0.68, "diffuse": 0.4, "shininess": 1, "specularColor": [0, 0, 0]}
+"""Tops and the side towards the light are near the colours of the legend, the side away from it is darker."""
+MARKS = {"up": "明显偏高", "down": "明显偏低"}
+SIGNS = {"up": "▲", "down": "▼"}
+SCALE_ROOM = 36
+"""Pixels below a map for its scale bar and the words beneath."""
 LOCATOR_BYTES = 60_000
 """A drawn map is a few hundred pixels wide; finer borders only cost time."""
 TOLERANCES = (0.0001, 0.0002, 0.0004, 0.0007, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.008)
@@ -51,15 +64,6 @@ class MissingBoundary(ValueError):
 
 
 @dataclass(frozen=True)
-class View:
-    """Where a web map first looks."""
-
-    longitude: float
-    latitude: float
-    zoom: float
-
-
-@dataclass(frozen=True)
 class Circle:
     """A ring on the map with a word beside it."""
 
@@ -70,22 +74,6 @@ class Circle:
     """On the map: 聚集1."""
     text: str
     """Under the pointer."""
-
-
-class FastDeck:
-    """What st.pydeck_chart really needs of a deck: ready-made compact JSON and a tooltip."""
-
-    width = None
-    height = None
-    layers = None
-    mapbox_key = None
-
-    def __init__(self, json_text: str, tooltip: dict[str, Any]):
-        self._json_text = json_text
-        self._tooltip = tooltip
-
-    def to_json(self) -> str:
-        return self._json_text
 
 
 # ---------------------------------------------------------------- shared
@@ -102,21 +90,6 @@ def _drawable(places: pl.DataFrame, geometry: Mapping[str, str]) -> list[dict[st
     if missing:
         raise MissingBoundary(missing)
     return [row for row in rows if row["place_code"] in geometry]
-
-
-def fit_view(geometries: Sequence[str], width: int = 760, height: int = 560, *, padding: int = 24) -> View:
-    """Which centre and zoom show all of these on a map of width × height pixels? Web Mercator, 512-pixel tiles."""
-    west, south, east, north = shapely.total_bounds(shapely.from_geojson(list(geometries)))
-    low, high = _mercator(south), _mercator(north)
-    across = max((east - west) / 360, 1e-6)
-    up = max((high - low) / (2 * math.pi), 1e-6)
-    zoom = min(math.log2((width - 2 * padding) / 512 / across), math.log2((height - 2 * padding) / 512 / up))
-    latitude = math.degrees(2 * math.atan(math.exp((low + high) / 2)) - math.pi / 2)
-    return View(round((west + east) / 2, 5), round(latitude, 5), round(min(zoom, 16), 3))
-
-
-def _mercator(latitude: float) -> float:
-    return math.log(math.tan(math.pi / 4 + math.radians(latitude) / 2))
 
 
 @lru_cache(maxsize=32)
@@ -163,7 +136,7 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def _uncrowded(
-    rows: Sequence[Mapping[str, Any]], per_lon: float, per_lat: float, size: float
+    rows: Iterable[Mapping[str, Any]], per_lon: float, per_lat: float, size: float
 ) -> list[tuple[Mapping[str, Any], str]]:
     """Which places get their name on the map? In the order given, none over another; pixels per degree as given."""
     taken: list[tuple[float, float, float, float]] = []
@@ -198,6 +171,8 @@ def locator_map(
     selected: str | None = None,
     max_labels: int = 30,
     circles: Sequence[Circle] = (),
+    ground: Sequence[str] = (),
+    marks: Mapping[str, str] = MARKS,
     height: int = 460,
 ) -> go.Figure:
     """Where is it high? A choropleth drawn as plain polygons: no tiles, vector in exports.
@@ -205,7 +180,8 @@ def locator_map(
     measure_label: what the legend is headed with, unit included (「近四周件数（件）」). selected: a place_code with
     a heavier outline. Labels are given to the places with the largest values first and left out where they
     would overlap. Legend and north arrow stand at the left of the map, the scale bar in its south-west corner.
-    Without a title no room is left above the map. circles: rings of true size, numbered.
+    Without a title no room is left above the map. circles: rings of true size, numbered. ground: outlines beneath, where the
+    places do not fill the map.
     """
     rows = _drawable(places, geometry)
     if not rows:
@@ -213,11 +189,16 @@ def locator_map(
     codes = [row["place_code"] for row in rows]
     shapes = dict(zip(codes, _shapes(tuple(geometry[code] for code in codes), LOCATOR_BYTES), strict=True))
     entries = _legend_entries(classes, has_null=any(row["value"] is None for row in rows))
-    texts = [text for _, text in entries]
+    signs = [f"{SIGNS[mark]} {word}" for mark, word in marks.items() if any(row.get("mark") == mark for row in rows)]
+    texts = [*(text for _, text in entries), *signs]
     head = "<br>".join(style.plain(line) for line in style.folded(measure_label, HEAD_EM))
     left = max(style.text_width(head), style.text_width_of(texts, style.TEXT_SIZE) + 26) + 18
     top = 44 if title else 8
-    figure, (west, south, east, north), squeeze = _plain_map(shapes.values(), title, height=height, left=left, top=top)
+    beneath = _shapes(tuple(ground), LOCATOR_BYTES)
+    figure, (west, south, east, north), squeeze = _plain_map(
+        [*beneath, *shapes.values()], title, height=height, left=left, top=top, bottom=SCALE_ROOM
+    )
+    _add_polygons(figure, beneath, PANEL, [""] * len(beneath), outline=FAINT)
     for k, colour in enumerate(classes.colours):
         _add_places(figure, [row for row in rows if _class_of(row, classes) == k], shapes, colour, measure_label)
     _add_places(figure, [row for row in rows if row["value"] is None], shapes, NO_VALUE, measure_label)
@@ -225,9 +206,9 @@ def locator_map(
         _add_polygons(figure, [shapes[selected]], "rgba(0,0,0,0)", ["选中区域"], outline=INK, width=2.4)
     _add_hover_points(figure, rows, measure_label)
     _add_circles(figure, circles, squeeze)
-    per_degree = min((height - top - 22) / (north - south), 560 / ((east - west) * squeeze))
+    per_degree = min((height - top - SCALE_ROOM) / (north - south), 560 / ((east - west) * squeeze))
     _add_map_labels(figure, rows, max_labels, per_degree * squeeze, per_degree)
-    _add_legend(figure, entries, head)
+    _add_legend(figure, entries, head, signs)
     _add_scale_bar(figure, west, south, east, squeeze)
     figure.redraw = lambda _, high: locator_map(
         places,
@@ -238,18 +219,20 @@ def locator_map(
         selected=selected,
         max_labels=max_labels,
         circles=circles,
+        ground=ground,
+        marks=marks,
         height=round(high),
     )
     return figure
 
 
 def _plain_map(
-    shapes: Collection[str], title: str, *, height: int, left: float, top: float
+    shapes: Collection[str], title: str, *, height: int, left: float, top: float, bottom: float = 22
 ) -> tuple[style.Drawing, tuple[float, float, float, float], float]:
     """An empty figure in degrees, its bounds (west, south, east, north), and how much a degree of longitude is shorter."""
     west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
     squeeze = math.cos(math.radians((south + north) / 2))
-    figure = style.paper_figure(title, height=height, left=left, right=12, bottom=22)
+    figure = style.paper_figure(title, height=height, left=left, right=12, bottom=bottom)
     figure.update_layout(margin={"t": top})
     figure.update_xaxes(range=[west, east], constrain="domain", constraintoward="left")
     figure.update_yaxes(
@@ -402,19 +385,33 @@ def plain_measure(measure_label: str) -> str:
 def _add_map_labels(
     figure: go.Figure, rows: Sequence[Mapping[str, Any]], max_labels: int, per_lon: float, per_lat: float
 ) -> None:
-    """Names at the middle of places, largest value first, none over another."""
+    """Names at the middle of places, largest value first, none over another; ▲ or ▼ with the name, or in its place."""
     size = LABEL_SIZE
-    spoken = _uncrowded(rows, per_lon, per_lat, size)[:max_labels]
-    figure.add_scatter(
-        x=[row["lon"] for row, _ in spoken],
-        y=[row["lat"] for row, _ in spoken],
-        mode="text",
-        text=[style.plain(text).replace("&lt;br&gt;", "<br>") for _, text in spoken],
-        textposition="middle center",
-        textfont={"size": size, "color": INK, "shadow": _halo()},
-        hoverinfo="skip",
-        cliponaxis=False,
-    )
+    signed = [{**row, "sign": SIGNS.get(row.get("mark") or "", "")} for row in rows]
+    named = [
+        row
+        for row, _ in _uncrowded(
+            [{**row, "label": _label(row) + row["sign"]} for row in signed if _label(row)], per_lon, per_lat, size
+        )
+    ]
+    named = named[:max_labels]
+    codes = {row["place_code"] for row in named}
+    alone = [{**row, "label": row["sign"]} for row in signed if row["place_code"] not in codes]
+    spoken = _uncrowded([*named, *alone], per_lon, per_lat, size)
+    for is_alone, text_size, colour in ((False, size, INK), (True, size - 4, MUTED)):
+        some = [(row, text) for row, text in spoken if (row["place_code"] not in codes) == is_alone]
+        if is_alone and not some:
+            continue
+        figure.add_scatter(
+            x=[row["lon"] for row, _ in some],
+            y=[row["lat"] for row, _ in some],
+            mode="text",
+            text=[style.plain(text).replace("&lt;br&gt;", "<br>") for _, text in some],
+            textposition="middle center",
+            textfont={"size": text_size, "color": colour, "shadow": _halo()},
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
 
 
 def _halo() -> str:
@@ -429,10 +426,13 @@ def _legend_entries(classes: Classes, *, has_null: bool) -> list[tuple[str, str]
     return [(NO_VALUE, (classes.null_label or NO_DATA).replace("，", "，<br>")), *entries]
 
 
-def _add_legend(figure: go.Figure, entries: Sequence[tuple[str, str]], head: str) -> None:
+def _add_legend(figure: go.Figure, entries: Sequence[tuple[str, str]], head: str, signs: Sequence[str] = ()) -> None:
     here: dict[str, Any] = {"x": 0, "xref": "paper", "y": 0, "yref": "paper"}
     left, up = -float(style.layout_of(figure).margin.l), 2.0
     words = []
+    for text in reversed(signs):
+        words.append(style.said(text, **here, xshift=left, yshift=up + 12, colour=INK, size=style.TEXT_SIZE))
+        up += 24
     for colour, text in entries:
         up += 18 * text.count("<br>")
         words.append(style.said("■", **here, xshift=left, yshift=up + 12, colour=colour, size=22))
@@ -469,58 +469,256 @@ def _add_scale_bar(figure: go.Figure, west: float, south: float, east: float, sq
     style.say(figure, f"{length:g} 公里", x=west, y=south, yshift=-6, yanchor="top")
 
 
-# ---------------------------------------------------------------- interactive map
+# ---------------------------------------------------------------- the map on the screen
 
 
-def hotspot_deck(
+@dataclass(frozen=True)
+class Frame:
+    """One step of time: what it is called, its total (null: not to be said), and each place's value and words."""
+
+    label: str
+    total: str
+    """Beside the slider: 1,234 件."""
+    n_events: int | None
+    """Height of its bar."""
+    values: Mapping[str, tuple[float | None, str]]
+
+
+def screen_map(
     places: pl.DataFrame,
     geometry: Mapping[str, str],
     *,
+    title: str,
     measure_label: str,
     classes: Classes,
-    view: View | None = None,
     outline: Mapping[str, str] | None = None,
-    selected: str | None = None,
-    labels: bool = True,
     circles: Sequence[Circle] = (),
-    max_bytes: int | None = None,
-) -> FastDeck:
-    """Where is it high, clickable? For st.pydeck_chart(deck, on_select="rerun", selection_mode="single-object").
+    frames: Sequence[Frame] = (),
+    marks: Mapping[str, str] = MARKS,
+) -> str:
+    """Where is it high, to click and to play? JSON for app/assets/map/map.js, which draws it as SVG: no request leaves the page.
 
-    Layer "places" is pickable; a picked feature's properties are id (place_code), name, value (text). The
-    selection carries the whole feature, so read `selection["objects"]["places"][0]["properties"]["id"]` and drop
-    the rest. outline: boundaries of the parent level, drawn as heavier lines. view: default fit_view of the
-    geometry for 760 × 560 pixels; pass fit_view(…, width, height) for another size. labels: names that do not
-    overlap at that view, largest value first. circles: layer "circles", of true size, numbered. No base map and no request leaves the page. max_bytes: shapes are
-    simplified (shared borders stay shared) until the JSON fits; default DECK_BYTES.
+    places may have `mark`: up or down where a value is clearly off (▲ ▼); marks: what these mean. outline: boundaries of the level above, heavier.
+    circles: of true size, numbered. frames: the same places over time; colours and words then come from them.
+    Colours are those of the palette, as #RRGGBB texts, for app.theme to change.
     """
     rows = _drawable(places, geometry)
-    texts = tuple(geometry[row["place_code"]] for row in rows)
-    budget = max_bytes or DECK_BYTES
-    share = 0.2 if outline else 0.0
-    room = max(20_000, budget - 2_000 - 260 * len(rows))
-    shapes = _shapes(texts, int(room * (1 - share)))
-    layers = [_places_layer(rows, shapes, classes)]
-    if outline:
-        layers.append(_outline_layer("outline", _shapes(tuple(outline.values()), int(room * share)), MUTED, 1.8))
-    if selected is not None:
-        chosen = [shape for row, shape in zip(rows, shapes, strict=True) if row["place_code"] == selected]
-        layers += [_outline_layer("selected", chosen, INK, 3)] if chosen else []
-    view = view or (fit_view(texts) if texts else View(105, 35, 3))
-    if labels:
-        layers.append(_label_layer(rows, view))
-    if circles:
-        layers += _circle_layers(circles)
-    look = f'{{"longitude":{view.longitude},"latitude":{view.latitude},"zoom":{view.zoom},"pitch":0,"bearing":0}}'
-    text = (
-        f'{{"initialViewState":{look},"mapStyle":"__MAP_STYLE__",'
-        f'"views":[{{"@@type":"MapView","controller":true}}],"layers":[{",".join(layers)}]}}'
+    if not rows:
+        raise ValueError("no place to draw")
+    shapes = _shapes(tuple(geometry[row["place_code"]] for row in rows), SCREEN_BYTES)
+    sheet = _Sheet.around([*shapes, *(outline or {}).values()])
+    drawn = [
+        sheet.spot(row["lon"], row["lat"])
+        | {
+            "id": row["place_code"],
+            "name": row["place_name"],
+            "label": _label(row),
+            "d": sheet.path(shape),
+            "c": -1 if row["value"] is None else classes.index(row["value"]),
+            "t": _value_text(row),
+            "m": row.get("mark") or "",
+        }
+        for row, shape in zip(rows, shapes, strict=True)
+    ]
+    return _drawing(
+        sheet,
+        drawn,
+        title=title,
+        measure_label=measure_label,
+        classes=classes,
+        marks=marks,
+        outlines=[sheet.path(shape) for shape in _shapes(tuple((outline or {}).values()), OUTLINE_BYTES)],
+        rings=[
+            sheet.spot(one.lon, one.lat) | {"r": round(one.radius_km / sheet.km, 1), "name": one.label, "t": one.text}
+            for one in circles
+        ],
+        frames=[
+            {
+                "label": frame.label,
+                "total": frame.total,
+                "n": frame.n_events,
+                "c": "".join(_sign(frame.values[row["place_code"]][0], classes) for row in rows),
+                "t": [frame.values[row["place_code"]][1] for row in rows],
+            }
+            for frame in frames
+        ],
     )
-    return FastDeck(text, _tooltip(measure_label))
 
 
-def _rgb(colour: str, alpha: int = 255) -> list[int]:
-    return [int(colour[k : k + 2], 16) for k in (1, 3, 5)] + ([alpha] if alpha < 255 else [])
+def screen_hexes(
+    cells: pl.DataFrame,
+    ground: Mapping[str, str],
+    names: pl.DataFrame,
+    *,
+    size: int,
+    title: str,
+    measure_label: str,
+    classes: Classes,
+) -> str:
+    """Where do the points lie? Hexagons over the plain outlines of places; JSON as of `screen_map`.
+
+    cells: lon, lat (of the middle), n_events, place_code, place_name (of the place that a click goes to). size: metres from the
+    middle to a corner. ground: place_code → outline drawn beneath. names: place_name, lon, lat, written where there is room.
+    """
+    shapes = _shapes(tuple(ground.values()), SCREEN_BYTES)
+    sheet = _Sheet.around(shapes)
+    rows = style.with_plain_numbers(cells).to_dicts()
+    towns = list(dict.fromkeys((row["place_code"], row["place_name"]) for row in rows))
+    number = {town: k for k, town in enumerate(towns)}
+    spots = [sheet.spot(row["lon"], row["lat"]) for row in rows]
+    return _drawing(
+        sheet,
+        [],
+        title=title,
+        measure_label=measure_label,
+        classes=classes,
+        base="".join(sheet.path(shape) for shape in shapes),
+        words=[
+            sheet.spot(row["lon"], row["lat"]) | {"label": row["place_name"]}
+            for row in names.drop_nulls("lon").iter_rows(named=True)
+        ],
+        hexes={
+            "reach": size / 1000 / sheet.km,
+            "towns": towns,
+            "cells": [
+                [
+                    at["x"],
+                    at["y"],
+                    classes.index(row["n_events"]),
+                    row["n_events"],
+                    number[row["place_code"], row["place_name"]],
+                ]
+                for at, row in zip(spots, rows, strict=True)
+            ],
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Deck:
+    """What st.pydeck_chart really needs of a deck: compact JSON (pydeck's own is three times as long) and a tooltip."""
+
+    text: str
+    tooltip: str
+    layers = None
+
+    @property
+    def _tooltip(self) -> Any:
+        return orjson.loads(self.tooltip)
+
+    def to_json(self) -> str:
+        return self.text
+
+
+def hex_columns(
+    cells: pl.DataFrame,
+    ground: Mapping[str, str],
+    names: pl.DataFrame,
+    *,
+    size: int,
+    title: str,
+    measure_label: str,
+    classes: Classes,
+    height: int = 560,
+) -> Deck:
+    """The hexagons of `screen_hexes` as columns, their height in proportion to n_events; for st.pydeck_chart, drawn by WebGL.
+
+    A column picked carries `id` (place_code) and `name`. height: pixels of the map. No base map: no request leaves the page.
+    """
+    shapes = _shapes(tuple(ground.values()), OUTLINE_BYTES)
+    west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
+    squeeze = math.cos(math.radians((south + north) / 2))
+    reach = max((east - west) * squeeze, north - south) * METRES_PER_DEGREE
+    # Web Mercator, 512 pixels a tile. Leant back the places need less height; the columns stand up into the rest.
+    zoom = math.log2(360 / 512 * min(DECK_WIDTH * 0.95 / (east - west), height * 1.2 / (north - south) * squeeze))
+    look = pydeck.ViewState((west + east) / 2, south + 0.54 * (north - south), round(zoom, 2), pitch=PITCH, bearing=0)
+    outlines = {
+        "type": "FeatureCollection",
+        "features": [{"type": "Feature", "geometry": orjson.loads(shape), "properties": {}} for shape in shapes],
+    }
+    layers = [
+        pydeck.Layer(
+            "GeoJsonLayer",
+            id="ground",
+            data=outlines,
+            get_fill_color=_rgb(PANEL),
+            get_line_color=_rgb(FAINT),
+            line_width_units=pydeck.types.String("pixels"),
+            get_line_width=1,
+            parameters={"depthCompare": "always"},  # lines and ground are at one height
+        )
+    ]
+    rows = [
+        {
+            "id": _literal(row["place_code"]),
+            "name": _literal(row["place_name"]),
+            "n": row["n_events"],
+            "p": [round(row["lon"], 4), round(row["lat"], 4)],
+        }
+        for row in style.with_plain_numbers(cells).iter_rows(named=True)
+    ]
+    for k, colour in enumerate(classes.colours):  # a layer a colour: no row carries one
+        layers.append(
+            pydeck.Layer(
+                "ColumnLayer",
+                id=f"class_{k}",
+                data=[row for row in rows if classes.index(row["n"]) == k],
+                get_position="p",
+                get_elevation="n",
+                elevation_scale=HIGHEST * reach / max(row["n"] for row in rows),
+                disk_resolution=6,
+                angle=30,
+                radius=size,
+                coverage=0.94,
+                get_fill_color=_rgb(colour),
+                wireframe=True,
+                get_line_color=[*_rgb(WHITE), 90],
+                material=SHADING,
+                pickable=True,
+                auto_highlight=True,
+                highlight_color=_rgb(CATEGORICAL[1]),
+            )
+        )
+    per_lon = 512 * 2**zoom / 360
+    per_lat = per_lon / squeeze * math.cos(math.radians(PITCH))
+    written = _uncrowded(names.iter_rows(named=True), per_lon, per_lat, LABEL_SIZE)
+    layers.append(
+        pydeck.Layer(
+            "TextLayer",
+            id="names",
+            data=[{"p": [row["lon"], row["lat"]], "t": _literal(text)} for row, text in written],
+            get_position="p",
+            get_text="t",
+            get_size=LABEL_SIZE,
+            get_color=_rgb(INK),
+            font_family=pydeck.types.String(DECK_FONT),
+            character_set=pydeck.types.String("auto"),
+            background=True,
+            get_background_color=[*_rgb(PAPER), 200],
+            background_padding=[3, 1],
+            parameters={"depthCompare": "always"},  # in front of the columns
+        )
+    )
+    # orthographic: equal counts are equally tall, near and far.
+    # map_provider=None and no word of a style: anything else asks a map server. No zoom by double click: the first one picks.
+    view = pydeck.View("MapView", controller={"doubleClickZoom": False}, orthographic=True)
+    deck = pydeck.Deck(layers, views=[view], initial_view_state=look, map_provider=None)
+    tooltip = {
+        "html": f"<b>{{name}}</b><br>{html.escape(plain_measure(measure_label))}：{{n}} 件",
+        "style": {
+            "backgroundColor": PAPER,
+            "color": INK,
+            "border": f"1px solid {FAINT}",
+            "fontFamily": DECK_FONT,
+            "fontSize": "14px",
+            "padding": "4px 10px",
+        },
+    }
+    return Deck(orjson.dumps(orjson.loads(deck.to_json())).decode(), orjson.dumps(tooltip).decode())
+
+
+def _rgb(colour: str) -> list[int]:
+    return [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
 
 
 def _literal(text: object) -> str:
@@ -528,129 +726,131 @@ def _literal(text: object) -> str:
     return str(text).replace("@@", "＠＠")
 
 
-def _places_layer(rows: Sequence[Mapping[str, Any]], shapes: Sequence[str], classes: Classes) -> str:
-    features = []
-    for row, shape in zip(rows, shapes, strict=True):
-        properties = {
-            "id": _literal(row["place_code"]),
-            "name": _literal(row["place_name"]),
-            "value": _literal(_value_text(row)),
-            "c": _rgb(classes.colour(row["value"])),
-        }
-        features.append(f'{{"type":"Feature","geometry":{shape},"properties":{orjson.dumps(properties).decode()}}}')
-    return (
-        '{"@@type":"GeoJsonLayer","id":"places","pickable":true,"autoHighlight":true,'
-        '"highlightColor":[30,42,51,60],"stroked":true,"filled":true,"getFillColor":"@@=properties.c",'
-        '"getLineColor":[255,255,255],"lineWidthUnits":"pixels","getLineWidth":1,"lineWidthMinPixels":1,'
-        f'"data":{{"type":"FeatureCollection","features":[{",".join(features)}]}}}}'
+def class_legend(classes: Classes, measure_label: str) -> str:
+    """The legend of a deck as one line of HTML: deck.gl has none."""
+    swatch = f"border:1px solid {FAINT};display:inline-block;width:1.4em;height:.8em"
+    entries = "".join(
+        f"<span style='white-space:nowrap;margin-right:1rem'><i style='background:{colour};{swatch}'></i> {html.escape(label)}</span>"
+        for colour, label in zip(classes.colours, classes.labels, strict=True)
     )
+    head = f"<span style='color:{MUTED};margin-right:1rem'>{html.escape(measure_label)}</span>"
+    return f"<div style='font-size:.86rem;line-height:1.9'>{head}{entries}</div>"
 
 
-def _outline_layer(name: str, shapes: Sequence[str], colour: str, width: float) -> str:
-    features = ",".join(f'{{"type":"Feature","geometry":{shape},"properties":{{}}}}' for shape in shapes)
-    return (
-        f'{{"@@type":"GeoJsonLayer","id":"{name}","pickable":false,"stroked":true,"filled":false,'
-        f'"getLineColor":{_rgb(colour)},"lineWidthUnits":"pixels","getLineWidth":{width},'
-        f'"lineWidthMinPixels":{width},"data":{{"type":"FeatureCollection","features":[{features}]}}}}'
-    )
+def hexagon(lon: float, lat: float, size: float) -> list[tuple[float, float]]:
+    """The corners of a hexagon that stands on its point, as lon, lat. size: metres from the middle to a corner."""
+    squeeze = math.cos(math.radians(lat))
+    angles = [math.radians(60 * k + 30) for k in range(6)]
+    reach = size / METRES_PER_DEGREE
+    return [(lon + reach * math.cos(a) / squeeze, lat + reach * math.sin(a)) for a in angles]
 
 
-def _label_layer(rows: Sequence[Mapping[str, Any]], view: View) -> str:
-    """Names that do not overlap at the first look; the others are in the tooltip."""
-    per_lon = 512 * 2**view.zoom / 360
-    spoken = _uncrowded(rows, per_lon, per_lon / math.cos(math.radians(view.latitude)), LABEL_SIZE)
-    data = [{"p": [row["lon"], row["lat"]], "t": _literal(text).replace("<br>", "\n")} for row, text in spoken]
-    layer = {
-        "@@type": "TextLayer",
-        "id": "labels",
-        "pickable": False,
-        "data": data,
-        "getPosition": "@@=p",
-        "getText": "@@=t",
-        "getSize": LABEL_SIZE,
-        "getColor": _rgb(INK),
-        "fontFamily": DECK_FONT,
-        "characterSet": "auto",
-        "background": True,
-        "getBackgroundColor": _rgb(PAPER, 200),
-        "backgroundPadding": [3, 1],
-    }
-    return orjson.dumps(layer).decode()
-
-
-def _circle_layers(circles: Sequence[Circle]) -> list[str]:
-    """Rings that can be pointed at while the place inside can still be clicked, and their labels."""
-    data = [
-        {
-            "p": [circle.lon, circle.lat],
-            "r": circle.radius_km * 1000,
-            "t": _literal(circle.label),
-            "name": _literal(circle.label),
-            "value": _literal(circle.text),
-        }
-        for circle in circles
+def hex_map(
+    cells: pl.DataFrame, ground: Mapping[str, str], *, size: int, title: str, measure_label: str, classes: Classes
+) -> go.Figure:
+    """The hexagons of `screen_hexes` as a figure to take away."""
+    codes = [str(k) for k in range(len(cells))]
+    rings = [
+        [*hexagon(lon, lat, size), hexagon(lon, lat, size)[0]] for lon, lat in cells.select("lon", "lat").iter_rows()
     ]
-    rings = {
-        "@@type": "ScatterplotLayer",
-        "id": "circles",
-        "pickable": True,
-        "filled": False,
-        "stroked": True,
-        "data": data,
-        "getPosition": "@@=p",
-        "getRadius": "@@=r",
-        "radiusMinPixels": MIN_RING_PIXELS,
-        "getLineColor": _rgb(WARNING),
-        "lineWidthUnits": "pixels",
-        "getLineWidth": RING_WIDTH,
+    places = style.with_plain_numbers(cells).with_columns(
+        pl.Series("place_code", codes), pl.col("n_events").alias("value"), pl.lit("").alias("label")
+    )
+    geometry = {
+        code: orjson.dumps({"type": "Polygon", "coordinates": [ring]}).decode()
+        for code, ring in zip(codes, rings, strict=True)
     }
-    words = {
-        "@@type": "TextLayer",
-        "id": "circle_labels",
-        "pickable": False,
-        "data": data,
-        "getPosition": "@@=p",
-        "getText": "@@=t",
-        "getSize": LABEL_SIZE,
-        "getColor": _rgb(PAPER),
-        "getPixelOffset": [0, -MIN_RING_PIXELS - LABEL_SIZE],
-        "fontFamily": DECK_FONT,
-        "characterSet": "auto",
-        "background": True,
-        "getBackgroundColor": _rgb(WARNING),
-        "backgroundPadding": [4, 1],
-    }
-    return [orjson.dumps(rings).decode(), orjson.dumps(words).decode()]
+    return locator_map(
+        places,
+        geometry,
+        title=title,
+        measure_label=measure_label,
+        classes=classes,
+        ground=list(ground.values()),
+        max_labels=0,
+    )
 
 
-def _tooltip(measure_label: str) -> dict[str, Any]:
-    said = html.escape(measure_label.split("（")[0]).replace("{", "｛").replace("}", "｝")
-    return {
-        "html": f"<b>{{name}}</b><br>{said}：{{value}}",
-        "style": {
-            "backgroundColor": PAPER,
-            "color": INK,
-            "border": "1px solid #B3B7B9",
-            "fontFamily": DECK_FONT,
-            "fontSize": "14px",
-            "padding": "6px 10px",
-        },
-    }
+@dataclass(frozen=True)
+class _Sheet:
+    """The drawing's own units: whole numbers from the north-west corner, about 3000 across."""
+
+    west: float
+    north: float
+    size: tuple[int, int]
+    across: float
+    """Units a degree of longitude."""
+    up: float
+
+    @classmethod
+    def around(cls, shapes: Sequence[str]) -> "_Sheet":
+        west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
+        squeeze = math.cos(math.radians((south + north) / 2))
+        up = SCREEN_UNITS / max((east - west) * squeeze, north - south, 1e-6)
+        size = (math.ceil((east - west) * squeeze * up), math.ceil((north - south) * up))
+        return cls(west, north, size, squeeze * up, up)
+
+    @property
+    def km(self) -> float:
+        """Kilometres a unit."""
+        return METRES_PER_DEGREE / 1000 / self.up
+
+    def spot(self, lon: float | None, lat: float | None) -> dict[str, int | None]:
+        if lon is None or lat is None:
+            return {"x": None, "y": None}
+        return {"x": round((lon - self.west) * self.across), "y": round((self.north - lat) * self.up)}
+
+    def path(self, shape: str) -> str:
+        """SVG path of a geometry: absolute start, then steps."""
+        return "".join(self._ring(np.asarray(ring, dtype=float)[:, :2]) for ring in _rings(shape))
+
+    def _ring(self, points: np.ndarray) -> str:
+        at = np.round((points - [self.west, self.north]) * [self.across, -self.up]).astype(int)
+        steps = np.diff(at, axis=0)
+        steps = steps[steps.any(axis=1)]
+        return f"M{at[0][0]},{at[0][1]}l" + " ".join(f"{x},{y}" for x, y in steps.tolist()) + "z" if len(steps) else ""
 
 
-def class_legend(classes: Classes, *, measure_label: str, n_by_class: Sequence[int] | None = None) -> str:
-    """The legend of a deck map as one line of HTML (deck.gl has none): swatch, label and, if given, how many."""
-    entries = []
-    counted = [*(n_by_class or ()), None]
-    known = [*zip(classes.colours, classes.labels, strict=True)]
-    for k, (colour, text) in enumerate([*known, (NO_VALUE, classes.null_label)] if classes.null_label else known):
-        many = (
-            f"<span style='color:{MUTED}'>（{counted[k]} 个）</span>" if n_by_class and counted[k] is not None else ""
-        )
-        swatch = (
-            f"<span style='background:{colour};border:1px solid #B3B7B9;"
-            "display:inline-block;width:1.4em;height:.8em'></span>"
-        )
-        entries.append(f"<span style='white-space:nowrap;margin-right:1.1em'>{swatch} {html.escape(text)}{many}</span>")
-    head = f"<span style='color:{MUTED};margin-right:1.1em'>{html.escape(measure_label)}</span>"
-    return f"<div style='font-size:.9rem;line-height:1.9'>{head}{''.join(entries)}</div>"
+def _sign(value: float | None, classes: Classes) -> str:
+    return "-" if value is None else np.base_repr(classes.index(value), 36).lower()
+
+
+def _drawing(
+    sheet: _Sheet,
+    places: Sequence[Mapping[str, Any]],
+    *,
+    title: str,
+    measure_label: str,
+    classes: Classes,
+    outlines: Sequence[str] = (),
+    rings: Sequence[Mapping[str, Any]] = (),
+    frames: Sequence[Mapping[str, Any]] = (),
+    base: str = "",
+    words: Sequence[Mapping[str, Any]] = (),
+    marks: Mapping[str, str] = MARKS,
+    hexes: Mapping[str, Any] | None = None,
+) -> str:
+    return orjson.dumps(
+        {
+            "size": sheet.size,
+            "km": sheet.km,
+            "title": title,
+            "label": measure_label,
+            "measure": measure_label.split("（")[0],
+            "classes": list(zip(classes.colours, classes.labels, strict=True)),
+            "none": NO_VALUE,
+            "none_label": classes.null_label,
+            "marks": marks,
+            "places": places,
+            "outlines": outlines,
+            "rings": rings,
+            "frames": frames,
+            "base": base,
+            "words": words,
+            "hexes": hexes,
+            "colours": {
+                "paper": PAPER, "panel": PANEL, "ink": INK, "muted": MUTED, "rule": RULE, "faint": FAINT, "white": WHITE,
+                "accent": ACCENT, "warning": WARNING,
+            },
+        }
+    ).decode()  # fmt: skip

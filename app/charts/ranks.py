@@ -41,7 +41,7 @@ def ranking(
     """Which come first?
 
     frame: label, value; optional note (a grey remark at the right), optional change (share, 0.25 = +25 %,
-    null = no base). Sorted here by value, largest on top. emphasis: the label drawn in the accent while the
+    null = no base), optional code (what a clicked bar answers with). Sorted here by value, largest on top. emphasis: the label drawn in the accent while the
     others are grey; without it all are accent. Height follows the number of rows; give ≤ 20.
     """
     if frame.is_empty():
@@ -57,6 +57,8 @@ def ranking(
     _show_bar_scale(figure, values)
     colours = [ACCENT if emphasis in (None, row["label"]) else FAINT for row in rows]
     _add_bars(figure, values, [style.number(row["value"]) for row in rows], colours, _hovers(rows, unit))
+    if "code" in frame.columns:
+        figure.update_traces(customdata=[row["code"] for row in rows], selector={"type": "bar"})
     at_right: dict[str, Any] = {"x": 1, "xref": "paper", "xanchor": "right", "xshift": change_width, "align": "right"}
     for k, row in enumerate(rows):
         if has_change:
@@ -290,6 +292,8 @@ class _Drawing:
     boxes: list[_Box] = field(default_factory=list)
     colours: list[str] = field(default_factory=list)
     hovers: list[str] = field(default_factory=list)
+    codes: list[str | None] = field(default_factory=list)
+    """issue_code of each tile, for a click; null where the frame has none."""
     words: list[tuple[_Box, str, float, str]] = field(default_factory=list)
     """box, text, size, colour"""
 
@@ -299,7 +303,8 @@ def treemap(
 ) -> go.Figure:
     """What is the whole made of, and which parts are growing?
 
-    frame: group_name, issue_name, n_events, change_share (nullable; 0.25 = +25 %). Area is n_events, colour is
+    frame: group_name, issue_name, n_events, change_share (nullable; 0.25 = +25 %), optional issue_code, which a clicked
+    tile answers with. Area is n_events, colour is
     change_share in the classes of the change map, grey where nothing was compared; every tile that has room says
     its count and its change in words, the others on pointing. Groups too small for a heading stand together.
 
@@ -366,6 +371,7 @@ def _draw_group(
         count, change = style.number(row["n_events"]), style.signed_per_cent(row["change_share"])
         drawing.boxes.append(tile)
         drawing.colours.append(colour)
+        drawing.codes.append(row.get("issue_code"))
         drawing.hovers.append(
             f"<b>{style.plain(row['issue_name'])}</b>（{style.plain(row['group_name'])}）<br>{count} 件，{change_label} {change}"
         )
@@ -427,6 +433,7 @@ def _add_tiles(figure: go.Figure, drawing: _Drawing, area: _Box) -> None:
         base=[round(box.y, 1) for box in boxes],
         width=[round(box.width, 1) for box in boxes],
         marker={"color": drawing.colours, "line": {"color": PAPER, "width": 1.5}},
+        customdata=drawing.codes if any(drawing.codes) else None,
         hovertext=drawing.hovers,
         hovertemplate="%{hovertext}<extra></extra>",
     )

@@ -9,15 +9,35 @@ import polars as pl
 
 from app.charts import style
 from app.charts.native import Native, Series
-from app.palette import ACCENT, ACCENT_SOFT, CATEGORICAL, FAINT, INK, MUTED, PANEL, PAPER, WARNING
+from app.palette import (
+    ACCENT,
+    ACCENT_SOFT,
+    BAND_EDGE,
+    CATEGORICAL,
+    EXPECTED,
+    FAINT,
+    INK,
+    MUTED,
+    PANEL,
+    PAPER,
+    WARNING,
+    WHITE,
+)
 
 MAX_COLOURED = 9
 MAX_ALARM_FIGURES = 8
-EXPECTED = "#7FA6B5"
 ALARM = "高于预期上限"
 
 
-def trend(series: pl.DataFrame, *, title: str, unit: str = "件", height: int = 340) -> go.Figure:
+def trend(
+    series: pl.DataFrame,
+    *,
+    title: str,
+    unit: str = "件",
+    height: int = 340,
+    unfinished: str = "未满期",
+    is_clickable: bool = False,
+) -> go.Figure:
     """Is this series above what was to be expected, and when?
 
     series: one row a period (day, week, month or quarter; the grain is read from the dates), any order.
@@ -26,8 +46,9 @@ def trend(series: pl.DataFrame, *, title: str, unit: str = "件", height: int = 
         expected         optional, null where not assessed
         upper_bound      optional, null where not assessed; the band runs from expected to here
         is_alarm         optional bool; a marked point (red triangle with its figure)
-        is_incomplete    optional bool; trailing periods still filling up: shaded, dashed, 「未满期」
+        is_incomplete    optional bool; trailing periods still filling up: shaded, dashed, called `unfinished`
         n_events_year_ago optional; grey dashed line, labelled 去年同期
+    is_clickable: each period has a point to click on, its customdata the day it begins.
     An empty frame gives a figure that says 「没有可画的数据」.
     """
     rows = style.with_plain_numbers(series).sort("period_start_on").to_dicts()
@@ -43,13 +64,15 @@ def trend(series: pl.DataFrame, *, title: str, unit: str = "件", height: int = 
     bounds = style.show_values(figure, high * (1.09 if has_alarm else 1.02))
     style.show_periods(figure, starts)
     n_whole = _n_complete(columns["is_incomplete"])
-    _shade_incomplete(figure, starts, n_whole)
+    _shade_incomplete(figure, starts, n_whole, unfinished)
     _add_band(figure, starts, columns["expected"], columns["upper_bound"])
     _add_year_ago(figure, starts, columns["n_events_year_ago"], unit)
     _add_expected(figure, starts, columns["expected"], columns["upper_bound"], unit)
-    _add_actual(figure, starts, columns["n_events"], n_whole, unit)
+    _add_actual(figure, starts, columns["n_events"], n_whole, unit, unfinished)
     _add_alarms(figure, starts, columns)
     _label_trend(figure, columns, n_whole, bounds)
+    if is_clickable:
+        _add_clicks(figure, starts, columns, unit)
     sign = {"sign": "▲", "sign_means": ALARM, "sign_colour": WARNING} if has_alarm else {}
     style.subtitle(figure, f"单位：{unit}", **sign)
     figure.native = _native_trend(starts, columns, n_whole, unit)
@@ -106,7 +129,7 @@ def _runs(values: Sequence[Any]) -> Iterator[range]:
             start = None
 
 
-def _shade_incomplete(figure: go.Figure, starts: Sequence[date], n_whole: int) -> None:
+def _shade_incomplete(figure: go.Figure, starts: Sequence[date], n_whole: int, word: str) -> None:
     if n_whole == len(starts):
         return
     half = timedelta(days=style.period_days(starts) / 2)
@@ -115,7 +138,7 @@ def _shade_incomplete(figure: go.Figure, starts: Sequence[date], n_whole: int) -
         type="rect", xref="x", yref="paper", x0=x0, x1=x1, y0=0, y1=1, fillcolor=PANEL, line={"width": 0}, layer="below"
     )
     style.say(
-        figure, "未满期", x=x1, y=1, yref="paper", xanchor="right", yanchor="bottom", xshift=0, yshift=1, align="right"
+        figure, word, x=x1, y=1, yref="paper", xanchor="right", yanchor="bottom", xshift=0, yshift=1, align="right"
     )
 
 
@@ -167,21 +190,23 @@ def _add_expected(
         figure.data[-1].text = said
 
 
-def _add_actual(figure: go.Figure, starts: Sequence[date], values: Sequence[Any], n_whole: int, unit: str) -> None:
+def _add_actual(
+    figure: go.Figure, starts: Sequence[date], values: Sequence[Any], n_whole: int, unit: str, unfinished: str
+) -> None:
     days, pattern = _iso(starts), _date_pattern(starts)
     hover = f"%{{x|{pattern}}}<br><b>%{{y:,}} {unit}</b>"
     _add_line(figure, "实际", days[:n_whole], values[:n_whole], hover + "<extra></extra>", color=ACCENT, width=2.4)
     if n_whole == len(days):
         return
     first = max(0, n_whole - 1)
-    _add_line(figure, "未满期", days[first:], values[first:], None, color=ACCENT, width=1.6, dash="dot")
+    _add_line(figure, unfinished, days[first:], values[first:], None, color=ACCENT, width=1.6, dash="dot")
     figure.add_scatter(
         x=days[n_whole:],
         y=list(values[n_whole:]),
         mode="markers",
-        name="未满期",
-        marker={"symbol": "circle", "size": 7, "color": "#FFFFFF", "line": {"color": ACCENT, "width": 1.6}},
-        hovertemplate=hover + "（未满期）<extra></extra>",
+        name=unfinished,
+        marker={"symbol": "circle", "size": 7, "color": WHITE, "line": {"color": ACCENT, "width": 1.6}},
+        hovertemplate=hover + f"（{unfinished}）<extra></extra>",
     )
 
 
@@ -198,10 +223,39 @@ def _add_alarms(figure: go.Figure, starts: Sequence[date], columns: dict[str, li
         text=[style.bold(style.number(columns["n_events"][i])) if i in spoken else "" for i in at],
         textposition="top center",
         textfont={"color": WARNING, "size": style.SMALL_SIZE},
-        marker={"symbol": "triangle-up", "size": 10, "color": WARNING, "line": {"color": "#FFFFFF", "width": 1}},
+        marker={"symbol": "triangle-up", "size": 10, "color": WARNING, "line": {"color": WHITE, "width": 1}},
         hoverinfo="skip",
         cliponaxis=False,
     )
+
+
+def _add_clicks(figure: go.Figure, starts: Sequence[date], columns: dict[str, list[Any]], unit: str) -> None:
+    """A line alone cannot be clicked: over each period a point that nobody sees, with all there is to say about it.
+
+    Of several points under the pointer the browser takes the first, so no other answers to it.
+    """
+    figure.for_each_trace(lambda trace: trace.update(hoverinfo="skip", hovertemplate=None))
+    known = [k for k, value in enumerate(columns["n_events"]) if value is not None]
+    said = []
+    for k in known:
+        lines = [f"{starts[k]:%Y年%m月%d日}起", style.bold(f"{columns['n_events'][k]:,} {unit}")]
+        if columns["expected"][k] is not None:
+            upper = columns["upper_bound"][k]
+            lines.append(f"预期 {columns['expected'][k]:,.0f}" + (f"，上限 {upper:,.0f}" if upper is not None else ""))
+        if columns["n_events_year_ago"][k] is not None:
+            lines.append(f"去年同期 {columns['n_events_year_ago'][k]:,}")
+        said.append("<br>".join(lines))
+    figure.add_scatter(
+        x=[starts[k].isoformat() for k in known],
+        y=[columns["n_events"][k] for k in known],
+        customdata=[starts[k].isoformat() for k in known],
+        hovertext=said,
+        hovertemplate="%{hovertext}<extra></extra>",
+        mode="markers",
+        marker={"size": 14, "color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        name="",
+    )
+    figure.update_layout(hovermode="closest", hoverdistance=60)
 
 
 def _not_crowded(at: Sequence[int], values: Sequence[Any], n: int) -> set[int]:
@@ -218,8 +272,8 @@ def _label_trend(figure: go.Figure, columns: dict[str, list[Any]], n_whole: int,
     """Each line is named at the right edge, at its last complete value."""
     styles = (
         ("n_events", style.bold("实际"), ACCENT),
-        ("expected", "预期", "#4E7F91"),
-        ("upper_bound", "上限", "#4E7F91"),
+        ("expected", "预期", BAND_EDGE),
+        ("upper_bound", "上限", BAND_EDGE),
         ("n_events_year_ago", "去年同期", MUTED),
     )
     labels = []
@@ -234,13 +288,19 @@ def _label_trend(figure: go.Figure, columns: dict[str, list[Any]], n_whole: int,
 
 
 def lines(
-    frame: pl.DataFrame, *, title: str, unit: str = "件", emphasis: Sequence[str] = (), height: int = 360
+    frame: pl.DataFrame,
+    *,
+    title: str,
+    unit: str = "件",
+    emphasis: Sequence[str] = (),
+    height: int = 360,
+    low: float = 0,
 ) -> go.Figure:
     """How do a few series compare over time?
 
     frame: period_start_on (date), series_name, n_events; long form, any order. At most 9 series are drawn in
     colour, those with the largest totals (or those in `emphasis`, which wins); the others are thin and grey.
-    Each coloured line carries its name at its end; labels never overlap.
+    Each coloured line carries its name at its end; labels never overlap. low: where the axis begins, for an index.
     """
     if frame.is_empty():
         return style.empty(title)
@@ -255,7 +315,7 @@ def lines(
     coloured = [name for name in emphasis if name in order][:MAX_COLOURED] or order[:MAX_COLOURED]
     shown = {name: style.plain(style.shorten(name, 11)) for name in coloured}
     figure = style.paper_figure(title, height=height, right=style.label_margin(list(shown.values())))
-    bounds = style.show_values(figure, float(frame["n_events"].max() or 1))  # type: ignore[arg-type]
+    bounds = style.show_values(figure, float(frame["n_events"].max() or 1), low=low)  # type: ignore[arg-type]
     style.show_periods(figure, starts)
     values = _by_series(frame, starts)
     for name in reversed([name for name in order if name not in coloured]):

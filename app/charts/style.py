@@ -318,7 +318,7 @@ def subtitle(figure: go.Figure, text: str, *, sign: str = "", sign_means: str = 
 def show_values(figure: go.Figure, high: float, *, low: float = 0) -> list[float]:
     """A y axis from `low` (zero) to just above `high`, hairlines, thousands separators. Returns its range."""
     bounds = [low, (high or 1) * 1.05]
-    ticks = [tick for tick in round_ticks(high) if tick <= bounds[1]]
+    ticks = [tick for tick in round_ticks(high) if low <= tick <= bounds[1]]
     figure.update_yaxes(
         visible=True,
         range=bounds,

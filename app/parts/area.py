@@ -4,30 +4,52 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, place_counts, wording
-from app.charts.maps import Circle, class_legend, fit_view, hotspot_deck, locator_map
+from app.charts.maps import Circle, locator_map
+from app.charts.maps import screen_map as drawing_of
 from app.charts.series import trend
+from app.parts import screen_map
 from app.parts.course import safe_course
 from app.parts.issue import items, safe_issues, with_change
 from app.place_counts import LEVELS, can_be_drawn, classes_of, n_in
 from app.warned import safe_evidence
 
-MEASURES = {"count": "件数", "rate": "每万人", "change": "变化"}
-MEASURE_LABELS = {"count": "件数（件）", "rate": "每万常住人口件数（件）", "change": "较上一等长时段的变化"}
+MODES = {"area": "区域", "density": "密度", "play": "播放", "compare": "两期对比"}
+MEASURES = {"count": "件数", "rate": "每万人", "smoothed": "平滑率", "excess": "超出预期", "change": "变化"}
+IN_MODE = {"area": tuple(MEASURES), "play": ("count", "rate", "smoothed"), "compare": ("count", "rate")}
+"""Which measures each way of looking offers; 密度 counts points alone."""
+MEASURE_LABELS = {
+    "count": "件数（件）",
+    "rate": "每万常住人口件数（件）",
+    "smoothed": "平滑率（每万人，件）",
+    "excess": "超出预期（件）",
+    "change": "较上一等长时段的变化",
+}
+MEASURE_NOTES = {
+    "rate": "▲▼：与同级区域的全市平均相比，差别纯属偶然的可能不到 1%（泊松精确检验）；区间为 95%。",
+    "smoothed": "平滑率：人口越少，越向同级区域的全市平均靠拢（经验贝叶斯，Marshall 1991），免得小地方靠一两件就排到前面。"
+    "▲▼：平滑前的每万人件数与全市平均相比，差别纯属偶然的可能不到 1%。",
+    "excess": "超出预期：件数减去预期件数；预期按往年水平、趋势、季节和节假日逐周推算后相加，平常就很少、没有列出的周按其平常的量计。"
+    "▲：其中至少一周判为异常偏高。",
+    "change": "▲▼：增减超出各区域平常的起伏，纯属偶然的可能不到 1%。",
+}
 FINER = {
     "city": ("county", "town"),  # a thousand communities at once are too small to read and 400 kB a run
     "county": ("town", "community"),
     "town": ("community",),
     "community": (),
 }
-MAP_WIDTH, MAP_HEIGHT = 760, 500
-MAX_LABELLED = 150
-LABELS = {"n_events_before": "上期", "change_share": "变化", "rate": "每万人"}
+MAP_HEIGHT = 520
+LABELS = {
+    "n_events_before": "上期", "change_share": "变化", "rate": "每万人", "smoothed_rate": "平滑率", "rate_low": "每万人下限",
+    "rate_high": "每万人上限", "excess": "超出预期", "expected": "预期", "n_alarms": "异常偏高周数", "said": "判断",
+}  # fmt: skip
 
 
 def place_asked(places: pl.DataFrame, edition: page.Edition) -> dict:
@@ -57,17 +79,11 @@ def inside(place: dict) -> dict[str, str | None]:
 def go_to(place_code: str | None) -> None:
     """Look at this place, at the level just below it."""
     filters.forget("level")
+    st.query_params.pop("places", None)
     if place_code:
         st.query_params["place"] = place_code
     else:
         st.query_params.pop("place", None)
-
-
-def drill_by_click() -> None:
-    """The place picked on the map becomes the place looked at."""
-    picked = st.session_state[st.session_state["_map"]]["selection"]["objects"].get("places")
-    if picked:
-        go_to(picked[0]["properties"]["id"])
 
 
 def drill_by_row() -> None:
@@ -90,35 +106,78 @@ def breadcrumb(places: pl.DataFrame, place: dict, city_name: str) -> None:
         st.html(f'<strong class="crumb">{wording.escape(trail[-1][1])}</strong>', width="content")
 
 
-def counted(choice: filters.Choice, span: filters.Period, city_code: str) -> pl.DataFrame:
+def counted(
+    choice: filters.Choice,
+    span: filters.Period,
+    city_code: str,
+    *,
+    against: filters.Period | None = None,
+    expected: pl.DataFrame | None = None,
+    with_rates: bool = False,
+) -> pl.DataFrame:
     """Every place of the city with its items now and before, small counts hidden alike on every map and table.
 
     One row a place (columns of place_counts.sql and place_level, rate, change_share, marks), the city itself and, with
     place_level REST, what a place has beyond those below it. `choice` without a place: the whole city is one table,
-    so that a town shown on one page does not tell what its county hides on another.
+    so that a town shown on one page does not tell what its county hides on another. against: another period than the one
+    before. expected, with_rates: see place_counts.with_measures.
     """
+    before = against or replace(span, to_on=span.from_on - timedelta(weeks=1))
     scope = replace(choice, county=None, town=None, community=None).parameters()
-    known = [
-        span.only_known(marts.query("place_counts", **scope, **span.parameters(), place_level=level))
-        for level in LEVELS
-    ]
+    known = [_of_level(scope, span, against, level) for level in LEVELS]
     totals = [
         marts.query("located_counts", **scope, from_on=first, to_on=first + timedelta(weeks=span.n_weeks - 1))[
             "n_events"
         ][0]
-        for first in (span.from_on, span.before_on)
+        for first in (span.from_on, before.from_on)
     ]
-    city = pl.DataFrame([{"place_code": city_code, "n_events": totals[0], "n_events_before": totals[1]}])
+    is_known = before.weeks_from(before.from_on) <= before.covered
+    city = {"place_code": city_code, "n_events": totals[0], "n_events_before": totals[1] if is_known else None}
     told = {
         name: [city_code, *_told_by_warnings(choice, week if span.n_weeks == 1 else None)]
-        for name, week in (("n_events", span.to_on), ("n_events_before", span.before_on))
+        for name, week in (("n_events", span.to_on), ("n_events_before", before.to_on))
     }
+    places = place_counts.whole_city(known, city)
     return page.drawn(  # worked out once for the same counts: up to half a second for a thousand places
         place_counts.safe,
-        place_counts.whole_city(known, span.only_known(city).row(0, named=True)),
+        place_counts.with_measures(places, expected) if with_rates else places,
         told,
         disclosure.threshold(choice.issue, choice.group),
     )
+
+
+def _of_level(
+    scope: Mapping[str, str | None], span: filters.Period, against: filters.Period | None, level: str
+) -> pl.DataFrame:
+    """place_counts of one level; n_events_before of `against` where it is given."""
+    counts = span.only_known(marts.query("place_counts", **scope, **span.parameters(), place_level=level))
+    if against is None:
+        return counts
+    other = marts.query("place_counts", **scope, **against.parameters(), place_level=level)
+    other = other.select("place_code", pl.col("n_events").alias("n_events_before"))
+    if not against.weeks_from(against.from_on) <= against.covered:
+        other = other.with_columns(pl.lit(None, pl.Int64).alias("n_events_before"))
+    return counts.drop("n_events_before").join(other, on="place_code", how="left", maintain_order="left")
+
+
+def expectation(choice: filters.Choice, span: filters.Period, level: str) -> tuple[pl.DataFrame | None, str]:
+    """What was to be expected in each place of the level (query excess_counts); else None and what to choose instead."""
+    if not (choice.issue or choice.group):
+        return None, "超出预期是按事项判定的。请先在上面选一个事项或事项大类；下面先看件数。"
+    if choice.source:
+        return None, "超出预期按全部来源一起判定。请把来源改回全部来源；下面先看件数。"
+    if level == "community":
+        return None, "预期只算到镇街，社区村件数太少。请回到上一级看县区或镇街；下面先看件数。"
+    asked = {"place_level": level, "issue": choice.issue or choice.group, **span.parameters()}
+    expected = marts.query("excess_counts", **asked)
+    n_judged = expected["n_judged"][0] if len(expected) else 0
+    if n_judged != span.n_weeks:
+        had = f"只有 {n_judged} 周有判定" if n_judged else "没有判定"
+        return (
+            None,
+            f"选定的 {span.n_weeks} 周里，这个事项{had}，算不出预期。请换近一年里的时段，或换一个事项；下面先看件数。",
+        )
+    return expected, ""
 
 
 def _told_by_warnings(choice: filters.Choice, week: date | None) -> list[str]:
@@ -164,52 +223,76 @@ def draw(
     title: str,
     notes: list[str],
     circles: Sequence[Circle] = (),
+    chosen: Sequence[str] = (),
+    on_area: Callable[[list[str]], None] | None = None,
 ) -> None:
     """The map of the places that have a boundary, and the rings of clusters."""
-    shown = frame.filter(pl.col("place_code").is_in(list(geometry)))
+    shown = on_map(frame, geometry)
     classes, label = classes_of(shown, measure), MEASURE_LABELS[measure]
-    outline = boundaries("county", place) if place["place_level"] == "city" and level != "county" else None
-    deck = page.drawn(
-        hotspot_deck,
-        shown,
-        geometry,
-        measure_label=label,
-        classes=classes,
-        view=fit_view(list(geometry.values()), MAP_WIDTH, MAP_HEIGHT),
-        outline=outline,
-        labels=len(shown) <= MAX_LABELLED,
-        circles=circles,
-    )
-    st.pydeck_chart(
-        deck,  # a deck, as far as this needs one: to_json and a tooltip
+    words = place_counts.SIGN_WORDS.get(measure, {})
+    about: dict[str, Any] = {
+        "title": title,
+        "measure_label": label,
+        "classes": classes,
+        "circles": circles,
+        "marks": words,
+    }
+    screen_map.show(
+        page.drawn(drawing_of, shown, geometry, outline=outline(place, level), **about),
+        key=f"map_{place['place_code']}_{level}",
         height=MAP_HEIGHT,
-        key=st.session_state["_map"],
-        on_select=drill_by_click,
-        selection_mode="single-object",
-        alt=title,
+        on_pick=go_to,
+        on_area=on_area,
+        chosen=chosen,
     )
-    st.html(class_legend(classes, measure_label=label))
-    picture = partial(locator_map, shown, geometry, title=title, measure_label=label, classes=classes, circles=circles)
-    foot(frame, title, notes, picture)
+    foot(frame, title, [MEASURE_NOTES.get(measure, ""), *notes], partial(locator_map, shown, geometry, **about))
+
+
+def on_map(frame: pl.DataFrame, geometry: Mapping[str, str]) -> pl.DataFrame:
+    return frame.filter(pl.col("place_code").is_in(list(geometry)))
+
+
+def outline(place: dict, level: str) -> dict[str, str] | None:
+    """Of the level above, where a map shows more than one of them."""
+    above = {("city", "town"): "county", ("county", "community"): "town"}.get((place["place_level"], level))
+    return boundaries(above, place) if above else None
 
 
 def foot(frame: pl.DataFrame, title: str, notes: list[str], picture: Callable[[], go.Figure] | None = None) -> None:
     """The figures behind map or table."""
-    figures = frame.drop(
-        "parent_code", "county_code", "town_code", "place_level", "lon", "lat", "has_boundary", "value", "value_text"
+    gone = (
+        "parent_code",
+        "county_code",
+        "town_code",
+        "place_level",
+        "lon",
+        "lat",
+        "has_boundary",
+        "value",
+        "value_text",
+        "mark",
     )
+    figures = frame.drop(
+        name for name in frame.columns if name.removesuffix(disclosure.MARK) in gone or "_sign" in name
+    )
+    said = [place_counts.sign_words(row) for row in frame.iter_rows(named=True)]
+    if any(said):
+        figures = figures.with_columns(pl.Series("said", said, dtype=pl.String))
+    notes = [note for note in notes if note]
     page.foot(figures, name=title, notes=notes, key="hotspots", figure=picture, labels=LABELS)
 
 
-def table(frame: pl.DataFrame, place: dict, level: str) -> None:
+def table(frame: pl.DataFrame, place: dict, level: str, measure: str = "count") -> None:
     """The same places as rows; a click goes into one."""
     if place["place_level"] == "city":
         names = [wording.place({**row, "place_level": level}) for row in frame.iter_rows(named=True)]
         frame = frame.with_columns(pl.Series("place_name", names))
-    columns = ["place_name", "n_events", "n_events_before", "change_share", "rate"]
+    more = {"smoothed": ["rate", "smoothed_rate"], "excess": ["expected", "excess"]}
+    columns = ["place_name", "n_events", *more.get(measure, ["n_events_before", "change_share", "rate"])]
     columns = [name for name in columns if name != "rate" or frame["rate"].is_not_null().any()]
+    marks = [name + disclosure.MARK for name in ("n_events", "n_events_before") if name in columns]
     page.grid(
-        frame.select(*columns, "n_events" + disclosure.MARK, "n_events_before" + disclosure.MARK),
+        frame.select(*columns, *marks),
         key=st.session_state["_table"],
         labels=LABELS,
         height=MAP_HEIGHT,

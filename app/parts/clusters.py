@@ -9,7 +9,6 @@ import streamlit as st
 
 from app import disclosure, filters, marts, page, wording
 from app.charts.maps import Circle
-from app.palette import PAPER, WARNING
 from app.parts.issue import listed_items
 
 MAX_CHANCE_PER_YEAR = 6.0  # what chance brings more often than every two months is not worth a meeting
@@ -61,7 +60,7 @@ def listing(clusters: pl.DataFrame, choice: filters.Choice, week: date, edition:
     for row in clusters.head(N_LISTED).iter_rows(named=True):
         with st.container(horizontal=True, wrap=False, gap="small", key=f"cluster_{row['number']}"):
             st.html(
-                f'<div class="warning"><span class="level" style="background:{WARNING};color:{PAPER}">◯{wording.NBSP}聚集{row["number"]}</span><div>'
+                f'<div class="warning"><span class="level cluster">◯{wording.NBSP}聚集{row["number"]}</span><div>'
                 f"<p>{wording.escape(sentence(row))}</p></div></div>",
                 width="stretch",
             )

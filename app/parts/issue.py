@@ -1,43 +1,43 @@
-"""Issues ranked, one issue on its own, and the items behind it."""
+"""What the pages about issues share: change against the period before, small counts hidden, the items behind a figure."""
 
 import math
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, wording
-from app.charts.ranks import pareto, ranking, treemap
-from app.charts.series import trend
-from app.parts import judged
-from app.parts.course import safe_course
+from app.charts.ranks import ranking
 
 PAGE_ROWS = 100
-N_BARS = 20
+LISTED = "{total:,} 件，新的在前。已脱敏；检举控告、涉法涉诉和保密件只计数，不逐件列出。只供查看，不导出正文。"
 BASIS = {"ours": "本系统事项分类", "sources": "来源自己的分类"}
-PARTS = {"place": "在哪些地方", "channel": "从什么渠道来", "unit": "由谁承办", "category": "来源怎样分类"}
-PARETO, TREEMAP = "各事项件数与累计占比", "构成（面积）与较上期变化（颜色）"
 LABELS = {"n_events_before": "上期", "n_events_year_ago": "去年同期", "change_share": "较上期"}
+AFTER = "after"
+"""Query parameter: the item that stands before the first one of the page, as 2026-11-12T09:30:00~event_key."""
+NARROWED = ("unit", "category", "word")
+"""Filters of the list of items alone, named as the queries name them."""
 
 
 def open_issue(code: str) -> None:
+    """The page of one issue, or with "" of all; from its beginning."""
+    for key in (*NARROWED, "section", "run"):
+        filters.forget(key)
+    st.query_params.pop(AFTER, None)
     filters.pick(issue=code)
 
 
-def choose_bar() -> None:
-    """A bar clicked in the Pareto chart opens that issue; the last bar is the remainder."""
-    points = st.session_state["pareto"]["selection"]["points"]
-    codes = st.session_state["_issues_shown"][:N_BARS]
-    if points and points[0]["point_index"] < len(codes):
-        open_issue(codes[points[0]["point_index"]])
-
-
-def choose_row() -> None:
-    rows = st.session_state["issues_table"]["selection"]["rows"]
-    if rows:
-        open_issue(st.session_state["_issues_shown"][rows[0]])
+def clicked(key: str) -> str | None:
+    """The code (customdata) of the bar, tile or point clicked in the figure `key`."""
+    points = st.session_state[key]["selection"]["points"]
+    code = points[0].get("customdata") if points else None
+    if isinstance(code, list | tuple):
+        code = code[0] if code else None
+    return str(code) if code else None
 
 
 def with_change(counts: pl.DataFrame) -> pl.DataFrame:
@@ -47,8 +47,10 @@ def with_change(counts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def safe_issues(counts: pl.DataFrame, choice: filters.Choice) -> pl.DataFrame:
-    """Issues or categories to take away, for one place with small counts hidden."""
+def safe_issues(
+    counts: pl.DataFrame, choice: filters.Choice, derived: Iterable[str] = ("change_share",)
+) -> pl.DataFrame:
+    """Issues or categories to take away, for one place with small counts hidden. derived: columns that would tell them."""
     if filters.is_whole_city(choice):
         return counts
     measures = [name for name in ("n_events", "n_events_before", "n_events_year_ago") if name in counts.columns]
@@ -56,12 +58,12 @@ def safe_issues(counts: pl.DataFrame, choice: filters.Choice) -> pl.DataFrame:
         counts,
         measures=measures,
         k=disclosure.thresholds(counts, choice.group),
-        derived={"change_share": measures[:2]},
+        derived=dict.fromkeys(derived, measures[:2]),
         sort_hidden_by="issue_code" if "issue_code" in counts.columns else "category_raw",
     )
 
 
-def _shown(counts: pl.DataFrame, choice: filters.Choice, others: dict) -> pl.DataFrame:
+def safe_picture(counts: pl.DataFrame, choice: filters.Choice, others: dict) -> pl.DataFrame:
     """The same for a picture: what is hidden as one row. `counts`: issue_name, n_events and columns of `others`."""
     safe = safe_issues(counts, choice)
     if safe is counts:
@@ -69,54 +71,7 @@ def _shown(counts: pl.DataFrame, choice: filters.Choice, others: dict) -> pl.Dat
     return disclosure.rolled_up(safe, counts, label="issue_name", measure="n_events", others=others)
 
 
-def overview(counts: pl.DataFrame, choice: filters.Choice, name: str, notes: list[str]) -> None:
-    """Pareto, treemap and the whole table."""
-    total, few = counts["n_events"].sum(), counts.filter(pl.col("n_events").cum_sum() <= 0.8 * pl.col("n_events").sum())
-    page.section("先看大头", f"共 {total:,} 件、{len(counts)} 项；前 {len(few) + 1} 项占到八成。点一个事项看它的详情。")
-    left, right = st.columns(2, gap="large")
-    figures = counts.select(pl.col("issue_name").alias("label"), "n_events")
-    with left:
-        page.chart(
-            page.drawn(pareto, figures, title=PARETO, n_shown=N_BARS),
-            counts,
-            export=partial(safe_issues, counts, choice),
-            picture=lambda: pareto(
-                _shown(counts, choice, {}).select(pl.col("issue_name").alias("label"), "n_events"),
-                title=PARETO,
-                n_shown=N_BARS,
-            ),
-            name=f"高频事项 {name}",
-            notes=notes,
-            key="pareto",
-            labels=LABELS,
-            on_select=choose_bar,
-        )
-    with right:
-        tiles = ["group_name", "issue_name", "n_events", "change_share"]
-        page.chart(
-            page.drawn(treemap, counts.select(tiles), title=TREEMAP),
-            counts,
-            export=lambda: _columns(safe_issues(counts, choice), tiles),
-            picture=lambda: treemap(_shown(counts, choice, {"group_name": "其余"}).select(tiles), title=TREEMAP),
-            name=f"事项构成 {name}",
-            notes=notes,
-            key="treemap",
-            labels=LABELS,
-        )
-    st.session_state["_issues_shown"] = counts["issue_code"].to_list()
-    columns = [
-        "issue_name",
-        "group_name",
-        "n_events",
-        "n_events_before",
-        "change_share",
-        "n_events_year_ago",
-        "role_name",
-    ]
-    page.grid(counts.select(columns), key="issues_table", labels=LABELS, height=320, on_select=choose_row)
-
-
-def _columns(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def columns_of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """These columns with their marks."""
     return frame.select(name for name in frame.columns if name.removesuffix(disclosure.MARK) in names)
 
@@ -130,56 +85,6 @@ def by_source_category(counts: pl.DataFrame, choice: filters.Choice, name: str, 
     page.foot(take_away, name=f"来源原分类 {name}", notes=notes, key="categories_foot", labels=LABELS)
 
 
-def one_issue(issue: dict, city_code: str, scope: dict, span: filters.Period, name: str, notes: list[str]) -> None:
-    """One issue on one page: its course, its places, channels, units and categories."""
-    st.button("返回全部事项", icon=":material/arrow_back:", type="tertiary", on_click=open_issue, args=("",))
-    page.section(issue["issue_name"], f"{issue['group_name']} · 主办：{issue['role_name'] or '待定'}")
-    since = span.to_on - timedelta(weeks=max(span.n_weeks, 52) - 1)
-    weeks = marts.query("chosen_weeks", **scope, since_on=since)
-    page.require(weeks)
-    weeks = filters.with_silent_weeks(weeks, scope["source"], through=span.to_on)
-    if not scope["source"] and not scope["community"]:
-        place = scope["town"] or scope["county"] or city_code
-        weeks = judged.with_band(weeks, place, issue["issue_code"], span.to_on)
-    k = disclosure.threshold(issue["issue_code"])
-    is_place = any(scope[level] for level in ("county", "town", "community"))
-    title = f"{issue['issue_name']} 按周件数"
-    page.chart(
-        page.drawn(trend, weeks, title=title, height=300),
-        weeks,
-        export=partial(safe_course, weeks, k) if is_place else None,
-        picture=(lambda: trend(disclosure.without_marks(safe_course(weeks, k)), title=title, height=300))
-        if is_place
-        else None,
-        name=f"{name} 按周",
-        notes=notes,
-        key="course",
-        labels={"period_start_on": "周起始日", "is_alarm": "超出上限"},
-    )
-    parts = marts.query("issue_parts", **scope)
-    columns = st.columns(2, gap="large")
-    for n, (kind, heading) in enumerate(PARTS.items()):
-        frame = parts.filter(pl.col("part_kind") == kind).select(
-            pl.col("part_name").str.replace_many(list(wording.SOURCES), list(wording.SOURCES.values())).alias("label"),
-            pl.col("n_events").alias("value"),
-        )
-        if frame.is_empty():
-            continue
-        title, is_small = f"{heading}（前 {len(frame)}）", is_place or kind == "place"
-        safe = partial(safe_parts, frame, k) if is_small else None
-        with columns[n % 2]:
-            page.chart(
-                page.drawn(ranking, frame, title=title),
-                frame,
-                export=safe,
-                picture=partial(parts_picture, frame, k, title) if is_small else None,
-                name=f"{name} {heading}",
-                notes=notes,
-                key=f"part_{kind}",
-                labels={"label": heading, "value": "件数"},
-            )
-
-
 def safe_parts(frame: pl.DataFrame, k: int) -> pl.DataFrame:
     """What something consists of (label, value) to take away: small counts hidden."""
     return disclosure.suppress(frame, measures=["value"], k=k, sort_hidden_by="label")
@@ -191,17 +96,98 @@ def parts_picture(frame: pl.DataFrame, k: int, title: str) -> go.Figure:
     return ranking(shown, title=title)
 
 
-def items(scope: dict) -> None:
-    """The redacted items, newest first, a page at a time; to read, not to take away. `scope`: issue None = all."""
-    listed_items("items", scope, marts.query("item_count", **scope).item())
+# ---------------------------------------------------------------- the items
+
+
+def items(scope: Mapping[str, Any], narrowing: Callable[[], Mapping[str, Any]] = dict) -> None:
+    """The redacted items, newest first, a page at a time; to read, not to take away. `scope`: issue None = all.
+
+    narrowing: shows filters of the list alone and answers with those of NARROWED chosen.
+    Pages follow each other by the last item of the one before (keyset paging): the hundredth thousand is as fast as the
+    first, and a page shared by link begins where it began, whatever was loaded since.
+    """
+    head = st.container()
+    asked = {**dict.fromkeys(NARROWED), **scope, **narrowing()}
+    if st.session_state.get("_items_scope", asked) != asked:
+        st.query_params.pop(AFTER, None)
+    st.session_state["_items_scope"] = asked
+    after = _cursor(st.query_params.get(AFTER, ""))
+    counted = marts.query("item_count", **asked, **after).row(0, named=True)
+    total, before = counted["n_events"], counted["n_before"]
+    if before >= total:  # nothing is behind this cursor
+        after, before = _cursor(""), 0
+    with head:
+        page.section("具体事项", LISTED.format(total=total))
+    if total == 0:
+        page.quiet("这里没有可以逐件列出的事项。")
+        return
+    rows = marts.query("items", **asked, **after, n_rows=PAGE_ROWS)
+    done = math.ceil(before / PAGE_ROWS)
+    n_pages = done + math.ceil((total - before) / PAGE_ROWS)
+    if n_pages > 1:
+        last = rows.row(-1, named=True)
+        _pager(asked, after, _said(last["registered_at"], last["event_key"]), total, done + 1, n_pages)
+    show_items(rows)
+
+
+def _cursor(said: str) -> dict[str, str | None]:
+    """after_at, after_key of ?after=; both null for the first page or what is no cursor."""
+    at, _, key = said.partition("~")
+    is_one = len(key) == 16 and key.isalnum() and _is_instant(at)
+    return {"after_at": at if is_one else None, "after_key": key if is_one else None}
+
+
+def _is_instant(said: str) -> bool:
+    try:
+        datetime.fromisoformat(said)
+    except ValueError:
+        return False
+    return True
+
+
+def _said(at: datetime, key: str) -> str:
+    return f"{at.isoformat()}~{key}"
+
+
+def _go(cursor: str | None) -> None:
+    """To the page that begins after this item; None: to the first."""
+    if cursor:
+        st.query_params[AFTER] = cursor
+    else:
+        st.query_params.pop(AFTER, None)
+
+
+def _go_back(asked: Mapping[str, Any], after: Mapping[str, str | None], n_skipped: int) -> None:
+    """To the page that begins after the item this far before the cursor (null: before the end); else to the first."""
+    found = marts.query("item_back", **asked, **after, n_skipped=n_skipped)
+    _go(_said(*found.row(0)) if len(found) else None)
+
+
+def _pager(
+    asked: Mapping[str, Any], after: Mapping[str, str | None], last: str, total: int, number: int, n_pages: int
+) -> None:
+    """首页, 上一页, 第 n / N 页, 下一页, 末页."""
+
+    def button(label: str, is_off: bool, go: Callable[..., None], *arguments: Any) -> None:
+        st.button(label, key=f"pager_{label}", type="tertiary", disabled=is_off, on_click=go, args=arguments)
+
+    is_first, is_last = number == 1, number == n_pages
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="pager"):
+        button("首页", is_first, _go, None)
+        button("上一页", is_first, _go_back, asked, after, PAGE_ROWS - 1)
+        st.html(f'<span class="crumb">第 {number:,} / {n_pages:,} 页</span>', width="content")
+        button("下一页", is_last, _go, last)
+        button("末页", is_last, _go_back, asked, _cursor(""), (total - 1) % PAGE_ROWS + 1)
+
+
+def show_items(rows: pl.DataFrame) -> None:
+    rules = {rule["rule_id"]: rule for rule in marts.query("deadline_rules").iter_rows(named=True)}
+    st.html("".join(wording.item(row, rules.get(row["rule_id"])) for row in rows.iter_rows(named=True)))
 
 
 def listed_items(query: str, scope: dict, total: int) -> None:
     """The `total` items that the named question answers with, as `items`."""
-    page.section(
-        "具体事项",
-        f"{total:,} 件，新的在前。已脱敏；检举控告、涉法涉诉和保密件只计数，不逐件列出。只供查看，不导出正文。",
-    )
+    page.section("具体事项", LISTED.format(total=total))
     if total == 0:
         page.quiet("这里没有可以逐件列出的事项。")
         return
@@ -210,5 +196,4 @@ def listed_items(query: str, scope: dict, total: int) -> None:
     st.session_state["_items_scope"] = scope
     number = st.pagination(max(1, math.ceil(total / PAGE_ROWS)), key="page", bind="query-params")
     rows = marts.query(query, **scope, n_rows=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
-    rules = {rule["rule_id"]: rule for rule in marts.query("deadline_rules").iter_rows(named=True)}
-    st.html("".join(wording.item(row, rules.get(row["rule_id"])) for row in rows.iter_rows(named=True)))
+    show_items(rows)

@@ -6,6 +6,9 @@ import polars as pl
 
 from app import filters, marts, wording
 
+KNOWN = 0.98
+"""The groups too small to be judged may hold so little of a place's items that their expectation does not matter."""
+
 
 def was_judged(week: date) -> bool:
     """Was any verdict given for this week?"""
@@ -31,6 +34,17 @@ def with_band(weeks: pl.DataFrame, place_code: str, issue_code: str, through: da
         (pl.col("status") == "alarm").alias("is_alarm"),
     )
     return weeks.join(judged, on="period_start_on", how="left").with_columns(pl.col("is_alarm").fill_null(False))
+
+
+def with_expected_total(weeks: pl.DataFrame, place_code: str, through: date) -> pl.DataFrame:
+    """Adds expected of all issues together, the sum over the groups that were judged; no bound, for sums have none of ours.
+
+    Null where a group was not assessed, or where the groups judged leave out more than KNOWN of the items.
+    """
+    judged = marts.query("expected_totals", place=place_code, week=through).rename({"week_start_on": "period_start_on"})
+    joined = weeks.join(judged, on="period_start_on", how="left")
+    whole = pl.col("observed") >= KNOWN * pl.col("n_events")
+    return joined.with_columns(pl.when(whole).then("expected").alias("expected")).drop("observed")
 
 
 def weekly(place_code: str, issue_code: str, through: date) -> pl.DataFrame:

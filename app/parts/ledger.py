@@ -63,6 +63,7 @@ def _scope(kind: Mapping[str, Any], edition: page.Edition) -> tuple[dict[str, An
             subtype = filters.choose(
                 "类型", {"": "全部类型", **{name: labels[name] for name in subtypes}}, key=f"{code}_subtype"
             )
+    filters.chips()
     through = edition.data_through
     if period == LAST_YEAR:
         first = date(through.year - (through.month < 12), through.month % 12 + 1, 1)
@@ -82,7 +83,7 @@ def _headline(kind: Mapping[str, Any], sums: Mapping[str, int], entries: pl.Data
     is_open = entries["ledger_state"].is_in(["open", "replied"])
     n_overdue = int(entries["is_next_overdue"].sum())
     told: list[tuple[str, str, str, str]] = [
-        (kind["kind_name"], f"{sums['n_kept']:,} {unit}", f"另撤销 {sums['n_withdrawn']:,} {unit}" if sums["n_withdrawn"] else "", ""),
+        (kind["kind_name"], f"{sums['n_kept']:,} {unit}", f"另撤销 {sums['n_withdrawn']:,} {unit}" if sums["n_withdrawn"] else "", "所选时段登记的条目，撤销的不计"),
         ("在办", f"{int(is_open.sum()):,} {unit}", f"下一步已过期 {n_overdue:,} {unit}", "下一步的到期日已过、还没有记录完成的"),
     ]  # fmt: skip
     if kind["ledger_kind"] == "reception":
@@ -157,6 +158,7 @@ def _listing(kind: Mapping[str, Any], entries: pl.DataFrame, name: str, notes: l
     with middle:
         units = entries["unit_name"].drop_nulls().unique().sort().to_list()
         unit = filters.choose("责任单位", {"": "全部单位", **{one: one for one in units}}, key=f"{code}_unit")
+    filters.chips()
     entries = ledgers.narrowed(entries, state, unit)
     if entries.is_empty():
         page.quiet("没有这样的条目。")

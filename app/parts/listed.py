@@ -74,6 +74,7 @@ def chosen_by_filters(signals: pl.DataFrame) -> pl.DataFrame:
         )
     with next(columns):
         order = filters.choose("排序", ORDERS, key="order")
+    filters.chips()
     for column, wanted in (("kind", kind), ("county_code", county), ("group_code", group)):
         if wanted:
             signals = signals.filter(pl.col(column) == wanted)

@@ -153,7 +153,7 @@ def one(matter_id: str, week: date, edition: page.Edition) -> None:
     st.html(f'<div class="warning large"><p>{wording.escape(sentence(matter, week))}</p></div>')
     links(matter, week)
     k = disclosure.threshold(matter["issue_code"])
-    scope: dict[str, str | date] = {"matter": matter_id, "week": week}
+    scope: dict[str, str | date] = {"matter": matter_id, "week": week, "first_on": matter["first_on"]}
     series = filters.with_silent_weeks(through(marts.query("matter_course", **scope), week))
     title, small = f"{matter['title']} 按周", disclosure.note(k, exported=True)
     page.chart(
@@ -236,7 +236,7 @@ def words(scope: Mapping[str, str | date | None], edition: page.Edition) -> None
     if rows.is_empty():
         page.quiet("这一周没有新出现或忽然增多的词。只查看最近 13 周；此前历史不满 13 周的来源不看。")
         return
-    examples = marts.query("emerging_items", keys=",".join(rows["examples"].head(N_WORDS)))
+    examples = marts.query("emerging_items", week=week, keys=",".join(rows["examples"].head(N_WORDS)))
     for row in rows.head(N_WORDS).iter_rows(named=True):
         others = f"（同一话题：{row['words']}）" if row["words"] else ""
         st.html(
@@ -244,7 +244,7 @@ def words(scope: Mapping[str, str | date | None], edition: page.Edition) -> None
         )
         shown = examples.filter(pl.col("event_key").is_in(row["examples"].split(",")))
         with st.expander(f"例件 {len(shown)} 件（已脱敏）", key=f"examples_{row['word_id']}"):
-            st.html("".join(wording.item(item) for item in shown.iter_rows(named=True)))
+            st.html("".join(wording.item(item) for item in shown.iter_rows(named=True)) or "没有可以逐件列出的。")
     page.foot(
         rows.drop("word_id", "place_level", "place_code", "issue_code", "examples"),
         name=f"新词 {wording.week_name(week)}",

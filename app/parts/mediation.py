@@ -10,6 +10,7 @@ from app.charts.flows import flows, shares, steps
 from app.charts.series import lines
 from app.filters import Choice, Period
 from app.mediation_counts import COURT, FEW, HEADS, MIN_RESULTS
+from app.palette import CATEGORICAL
 from app.parts.course import safe_course
 
 STALE_AFTER_DAYS = 45
@@ -118,7 +119,7 @@ def funnel(safe: pl.DataFrame, name: str, notes: list[str]) -> None:
                 for row in safe.to_dicts()
             ],
         ),
-        pl.when(pl.col("label").is_in(list(COURT.values()))).then(pl.lit("#C4622D")).alias("colour"),
+        pl.when(pl.col("label").is_in(list(COURT.values()))).then(pl.lit(CATEGORICAL[1])).alias("colour"),
     )
     title = "走到了哪一步"
     page.chart(
@@ -173,8 +174,12 @@ def paths(scope: dict, ks: dict[str, int], k: int, name: str, notes: list[str]) 
     nodes, links = mediation_counts.safe_flows(found, ks, k)
     n = int(found["n_cases"].sum())
     page.chart(
-        flows(
-            nodes, disclosure.without_marks(links), title=f"{n:,} 个调解案件从哪里来、为了什么、到哪里去", heads=HEADS
+        page.drawn(
+            flows,
+            nodes,
+            disclosure.without_marks(links),
+            title=f"{n:,} 个调解案件从哪里来、为了什么、到哪里去",
+            heads=HEADS,
         ),
         links.with_columns(pl.col("layer").replace_strict({0: "来源 → 类型", 1: "类型 → 结果"}).alias("layer")),
         name=f"访调诉流向 {name}",
@@ -250,7 +255,7 @@ def recurrence(choice: Choice, dispute: str | None, span: Period, name: str, not
     if found.is_empty():
         page.quiet("还没有过满 90 天的成功调解，或它们所指的事项没有写明社区村。")
         return
-    safe = mediation_counts.safe_recurrence(found)
+    safe = page.drawn(mediation_counts.safe_recurrence, found)
     judged = safe.filter(pl.col("again_share").is_not_null())
     n, n_again, n_before = (int(found[column].sum()) for column in ("n_mediated", "n_again", "n_before"))
     if n >= MIN_RESULTS and choice.county is None:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, service_counts, topic_counts, wording
+from app import disclosure, fields, filters, marts, page, service_counts, topic_counts, wording
 from app.charts.flows import shares, steps
 from app.charts.ranks import ranking
 from app.filters import Choice, Period
@@ -33,7 +33,9 @@ def scope_bar(edition: page.Edition) -> tuple[Choice, Period, str | None, str | 
     """Period, county, and of which topic and issue: (choice, span, topic, issue), None = all."""
     left, middle, right = st.columns([4, 1, 1.3])
     with left:
-        choice, span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week", "county", default=13)
+        choice, span = filters.bar(
+            edition.data_from, edition.last_full_week, "weeks", "week", "county", default=13, say=False
+        )
     with middle:
         names = dict(topics.known().select("topic_id", "topic_name").iter_rows())
         topic = filters.choose("专题", {filters.ALL: "全部事项", **names}, key="of_topic") or None
@@ -41,6 +43,7 @@ def scope_bar(edition: page.Edition) -> tuple[Choice, Period, str | None, str | 
         inside = marts.query("issues").filter(pl.col("issue_code").is_in(topics.codes_of(topic)))
         offered = dict(inside.select("issue_code", "issue_name").iter_rows())
         issue = filters.choose("事项", {filters.ALL: "其中全部事项", **offered}, key="issue") or None
+    filters.chips()
     if span.shortfall():
         page.quiet(span.shortfall())
     return choice, span, topic, issue
@@ -93,7 +96,7 @@ def headline(whole: dict[str, Any]) -> None:
     """Registered, first, repeated, returned: each with what it is counted from."""
     columns = st.columns(4)
     plain: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
-    columns[0].metric("登记", wording.items(whole["n_events"]), **plain)
+    columns[0].metric("登记", wording.items(whole["n_events"]), help=fields.explained("", "登记"), **plain)
     for column, label, rate, help in (
         (columns[1], "初次占比", "first", FIRST),
         (columns[2], "重复率", "repeat", REPEAT),

@@ -61,7 +61,7 @@ def points(edition: page.Edition) -> None:
         return
     totals = dict(kinds.group_by("position_kind").agg(pl.col("n_events").sum()).iter_rows())
     for column, (kind, label) in zip(st.columns(len(KINDS)), KINDS.items(), strict=True):
-        column.metric(label, wording.number(totals.get(kind, 0)))
+        column.metric(label, wording.number(totals.get(kind, 0)), help=fields.explained("", label))
     default = marts.query("default_points")
     if default.is_empty():
         page.quiet("没有发现代替“位置不明”的默认点。")

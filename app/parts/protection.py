@@ -59,7 +59,7 @@ def rechecked(edition: page.Edition) -> None:
         page.quiet("这个版本发布时还没有复查。重新运行 yanpan build 后即有。")
         return
     for column, (label, value) in zip(st.columns(4), figures(scan).items(), strict=True):
-        column.metric(label, wording.number(value))
+        column.metric(label, wording.number(value), help=fields.explained("", label))
     found = scan.filter(pl.col("n_cells_found") > 0)
     if found.is_empty():
         page.quiet("按复查的规则没有发现残留的个人信息：0 处。")

@@ -11,7 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 import streamlit as st
 
-from app import disclosure, downloads, filters, marts, page, palette, roles, versions, wording
+from app import disclosure, downloads, filters, marts, page, palette, roles, theme, versions, wording
 from app.casework import store, workflow
 from app.casework.store import Unavailable
 from app.exports import picture, slides
@@ -39,6 +39,8 @@ REFUSALS = (
 )  # fmt: skip
 """What is said instead of a report."""
 N_ISSUES, N_EXPORTS = 30, 300
+PICTURE_WIDTH = 1460
+"""Of the pictures on the page: Streamlit makes a wider one smaller, anew at each run (140 ms a picture)."""
 DONE = "_report_frozen"
 
 
@@ -86,7 +88,13 @@ def chosen(edition: page.Edition) -> Asked | None:
             "版本", dict[str, str](AUDIENCES.items()), key="audience", default=setting.audience, kind="buttons"
         )
     with mark_column:
-        internal = st.checkbox("内部资料", setting.internal, key="internal", help=f"标注“{INTERNAL}”。本系统不标密级。")
+        internal = st.checkbox(
+            "内部资料",
+            setting.internal,
+            key="internal",
+            bind="query-params",
+            help=f"标注“{INTERNAL}”。本系统不标密级。",
+        )
     if period is None:
         return None
     version = marts.file()
@@ -214,7 +222,7 @@ def _content(asked: Asked, form: str, template: tuple[str, int] | None) -> bytes
 @st.cache_resource(show_spinner="正在画图…", max_entries=48)
 def _picture(asked: Asked, key: str) -> bytes:
     (chart,) = (one for one in _composed(asked).report.charts() if one.key == key)
-    size = (picture.DOCUMENT[0], round(picture.DOCUMENT[0] * chart.height))
+    size = (PICTURE_WIDTH, round(PICTURE_WIDTH * chart.height))
     return picture.png(chart.figure, size=size, bare=True)
 
 
@@ -237,7 +245,7 @@ def paper(one: Composed, asked: Asked) -> None:
         mark = f'<p class="mark">{wording.escape(report.mark)}</p>' if report.mark else ""
         number = f'<p class="number">{wording.escape(report.number)}</p>' if report.number else ""
         st.html(
-            f'{STYLE}{mark}<h2 class="title">{wording.escape(report.title)}</h2>{number}'
+            f'{theme.shown(STYLE)}{mark}<h2 class="title">{wording.escape(report.title)}</h2>{number}'
             f'<p class="issuer"><span>{wording.escape(report.office)}</span><span>{wording.full_day(report.issued_on)}</span></p>'
             f'<p class="span">{wording.escape(report.area_name)}　{wording.escape(report.period_name)}</p>'
         )
@@ -542,7 +550,7 @@ TABS: Mapping[str, Callable[[page.Edition], None]] = {
 }
 
 STYLE = f"""<style>
-.st-key-paper {{ background: #fff; border: 1px solid {palette.RULE}; padding: 3.2rem 4.4rem 3rem; gap: .2rem; }}
+.st-key-paper {{ background: {palette.WHITE}; border: 1px solid {palette.RULE}; padding: 3.2rem 4.4rem 3rem; gap: .2rem; }}
 .st-key-paper, .st-key-paper_tables {{ font-family: "FangSong", "STFangsong", "仿宋", "仿宋_GB2312", serif; }}
 .st-key-paper p {{ font-size: 1.06rem; line-height: 1.9; text-indent: 2em; margin: 0; text-align: justify; }}
 .st-key-paper p b {{ font-family: "KaiTi", "STKaiti", "楷体", "楷体_GB2312", serif; }}

@@ -198,7 +198,7 @@ def _row(row: Mapping[str, Any], rows: pl.DataFrame, *, is_chosen: bool) -> str:
         if not why
         else f'<td colspan="5" class="note">{wording.escape(why)}</td>'
     )
-    mark = ' style="background:#CFE0E6"' if is_chosen else ""
+    mark = ' class="chosen"' if is_chosen else ""
     return (
         f'<tr title="{tip}"{mark}><td>{wording.escape(row["kpi_name"])}</td><td>{wording.escape(row["variant_name"])}</td>'
         f'{figures}<td class="note">{wording.escape(beside)}</td></tr>'

@@ -122,7 +122,9 @@ def items(unit: str | None, standing: str, scope: Scope, edition: page.Edition, 
     )
     if not total:
         return
-    number = st.pagination(math.ceil(total / PAGE_ROWS), key=f"{key}_page") if total > PAGE_ROWS else 1
+    number = (
+        st.pagination(math.ceil(total / PAGE_ROWS), key=f"{key}_page", bind="query-params") if total > PAGE_ROWS else 1
+    )
     rows = marts.query("service_due_items", **asked, n_rows=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
     rows = rows.sort("due_on", "event_key")
     rules = _rules()
@@ -240,7 +242,11 @@ def _dissatisfied_items(unit: str | None, scope: Scope) -> None:
     )
     if not total:
         return
-    number = st.pagination(math.ceil(total / PAGE_ROWS), key="dissatisfied_page") if total > PAGE_ROWS else 1
+    number = (
+        st.pagination(math.ceil(total / PAGE_ROWS), key="dissatisfied_page", bind="query-params")
+        if total > PAGE_ROWS
+        else 1
+    )
     if number > 1:
         rows = marts.query("service_dissatisfied_items", **asked, n_rows=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
     rules = _rules()

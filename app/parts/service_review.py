@@ -74,6 +74,7 @@ def _settings() -> tuple[str, str | None, str, str, str]:
         seed = filters.choose(
             "随机种子", SEEDS, key="seed", help="换一个种子就是另一次抽取；写进记录，事后可以重抽核对。"
         )
+    filters.chips()
     return kind, source, by, size, seed
 
 
@@ -111,7 +112,7 @@ def _choose() -> None:
 
 def _item(chosen: Mapping[str, Any], kind: str, found: pl.DataFrame | None, how: str, edition: page.Edition) -> None:
     """The item, redacted, and the form that records what was found."""
-    rows = marts.query("service_item", event=chosen["event_key"])
+    rows = marts.query("service_item", event=chosen["event_key"], registered_on=chosen["registered_on"])
     rules = {rule["rule_id"]: rule for rule in marts.query("deadline_rules").iter_rows(named=True)}
     st.html("".join(wording.item(row, rules.get(row["rule_id"])) for row in rows.iter_rows(named=True)))
     said = st.session_state.pop("_review_said", None)

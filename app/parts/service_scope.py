@@ -8,16 +8,11 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, kpis, marts, page, wording
-from app.palette import LEVELS
 
 KINDS = {"week": "周", "month": "月", "quarter": "季", "year": "年"}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
-BANDS = {
-    "green": ("✓", "#3E7D52", "#FFFFFF"),
-    "yellow": ("■", LEVELS["yellow"].colour, LEVELS["yellow"].on_colour),
-    "red": ("✕", LEVELS["red"].colour, LEVELS["red"].on_colour),
-}
-"""band → shape, colour, colour of the words on it; the word is kpis.BAND_NAMES. Where the bounds lie is in the registry."""
+BANDS = {"green": "✓", "yellow": "■", "red": "✕"}
+"""band → shape; the word is kpis.BAND_NAMES, the colour page.STYLE's. Where the bounds lie is in the registry."""
 
 
 class Scope(NamedTuple):
@@ -81,6 +76,7 @@ def choose(edition: page.Edition) -> Scope:
     with third:
         county = filters.county()
     places = dict(marts.query("places").select("place_code", "place_name").iter_rows())
+    filters.chips()
     return found[code]._replace(county=county, place=places.get(county or "", "全市"))
 
 
@@ -151,9 +147,8 @@ def tag(band: str | None) -> str:
     """A colour band as HTML: shape and word on its colour; empty without bounds."""
     if band is None:
         return ""
-    shape, colour, on_colour = BANDS[band]
-    return f'<span class="level" style="background:{colour};color:{on_colour}">{shape}{wording.NBSP}{kpis.BAND_NAMES[band]}</span>'
+    return f'<span class="level {band}">{BANDS[band]}{wording.NBSP}{kpis.BAND_NAMES[band]}</span>'
 
 
 def band_text(band: str | None) -> str:
-    return f"{BANDS[band][0]} {kpis.BAND_NAMES[band]}" if band else ""
+    return f"{BANDS[band]} {kpis.BAND_NAMES[band]}" if band else ""

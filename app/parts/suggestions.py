@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, topic_counts, wording
+from app import disclosure, fields, filters, marts, page, topic_counts, wording
 from app.charts.ranks import ranking
 from app.charts.series import trend
 from app.parts import origins, topics
@@ -75,6 +75,7 @@ def headline(whole: dict[str, Any], n_before: int | None) -> None:
         column.metric(
             label,
             shown,
+            help=fields.explained("", label),
             delta=f"{above:,} ÷ 有记录的 {below:,} 件"
             if is_enough
             else "有记录的不足 20 件"

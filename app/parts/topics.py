@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, kpis, marts, page, place_counts, topic_counts, wording
+from app import disclosure, fields, filters, kpis, marts, page, place_counts, topic_counts, wording
 from app.charts.breaks import Classes
 from app.charts.maps import locator_map
 from app.charts.seasons import month_calendar
@@ -259,7 +259,13 @@ def headline(whole: dict[str, Any], done: dict[str, Any], signals: pl.DataFrame,
                 **plain,
             )
         else:
-            column.metric("去年同期", wording.items(whole[base]), delta=f"{label} {change.words}", **plain)
+            column.metric(
+                "去年同期",
+                wording.items(whole[base]),
+                delta=f"{label} {change.words}",
+                help=fields.explained("", "去年同期"),
+                **plain,
+            )
     for column, label, rate, help in (
         (columns[2], "按期率", "in_time", OF_REGISTERED),
         (columns[3], "满意率", "satisfied", OF_REGISTERED),

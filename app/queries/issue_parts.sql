@@ -1,4 +1,4 @@
--- What is this issue made of in this period: places, channels, units? One row a part, most first.
+-- What is this issue made of in this period: places, channels, units? One row a part, the $n_parts largest of each kind.
 with chosen as (
     select e.source, e.channel, e.unit_name, e.county_code, e.town_code, e.category_raw, e.is_counted_only
     from event as e
@@ -26,5 +26,5 @@ part as (
 select part_kind, part_name, count(*)::bigint as n_events
 from part
 group by part_kind, part_name
-qualify row_number() over (partition by part_kind order by n_events desc, part_name) <= 8
+qualify row_number() over (partition by part_kind order by n_events desc, part_name) <= $n_parts
 order by part_kind, n_events desc, part_name

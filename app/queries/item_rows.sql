@@ -1,6 +1,6 @@
 -- The columns of listed items, from `page` (rows of event and n_listed). The end of the queries that say `-- then: item_rows`.
 select
-    page.event_key, page.source, page.channel, page.registered_on, page.closed_at::date as closed_on,
+    page.event_key, page.source, page.channel, page.registered_at, page.registered_on, page.closed_at::date as closed_on,
     page.due_at::date as due_on, page.due_rule, page.rule_id, page.due_start_on, page.rule_due_at::date as rule_due_on,
     d.is_estimated, page.status, page.is_overdue, page.is_repeat, page.is_group,
     concat_ws(' ', c.place_name, t.place_name, m.place_name) as place_name,

@@ -1,9 +1,9 @@
--- Where do the items of the matter $matter up to $week come from, and who handles them? The largest ten of each kind.
+-- Where do the items of the matter $matter (the first on $first_on) up to $week come from, and who handles them? The largest ten of each kind.
 with item as (
     select e.*
     from event as e
     inner join event_matter as m on m.event_key = e.event_key
-    where m.matter_id = $matter and e.registered_on <= $week::date + 6
+    where m.matter_id = $matter and e.registered_at >= $first_on::date and e.registered_at < $week::date + 7
 ),
 part as (
     select 'place' as part_kind, coalesce(p.place_name, t.place_name, c.place_name, '未写明区域') as part_name

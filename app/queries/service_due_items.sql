@@ -1,7 +1,7 @@
 -- Which items are due soon ($standing 'due') or overdue ('overdue'), as in service_due? Redacted; the longest due first; one page of
 -- $n_rows from $offset, with n_listed of all pages. Items that are counted only are not listed.
-with page as (
-    select *, count(*) over () as n_listed
+with matched as (
+    select rowid as row_no, due_at, event_key
     from event
     where
         not is_counted_only
@@ -12,7 +12,11 @@ with page as (
         and ($standing = 'overdue' or due_at >= $day::date)
         and ($county::varchar is null or county_code = $county)
         and ($unit::varchar is null or unit_name = $unit)
-    order by due_at, event_key
-    limit $n_rows offset $offset
+),
+-- The texts of the page alone are read, not those of all matches.
+page as (
+    select e.*, (select count(*) from matched) as n_listed
+    from event as e
+    where e.rowid in (select row_no from matched order by due_at, event_key limit $n_rows offset $offset)
 )
 -- then: item_rows

@@ -21,7 +21,11 @@ item as (
                 select e.event_key
                 from event as e
                 inner join topic_issue as w on w.issue_code = e.issue_code
-                where w.topic_id = $topic and regexp_matches(concat_ws(' ', e.title, e.text), w.word_pattern)
+                where
+                    w.topic_id = $topic
+                    and e.registered_at >= $from_on::date
+                    and e.registered_at < $to_on::date + 7
+                    and regexp_matches(concat_ws(' ', e.title, e.text), w.word_pattern)
             )
         )
 )

@@ -4,12 +4,16 @@
 , page as (
     select e.*, null::bigint as n_listed
     from event as e
-    inner join item as i on i.event_key = e.event_key
-    where
-        not e.is_counted_only
-        and e.registered_at >= $from_on::date
-        and e.registered_at < $to_on::date + 7
-    order by e.registered_at desc, e.event_key
-    limit $n_rows offset $offset
+    where e.rowid in (
+        select m.rowid
+        from event as m
+        inner join item as i on i.event_key = m.event_key
+        where
+            not m.is_counted_only
+            and m.registered_at >= $from_on::date
+            and m.registered_at < $to_on::date + 7
+        order by m.registered_at desc, m.event_key
+        limit $n_rows offset $offset
+    )
 )
 -- then: item_rows

@@ -273,9 +273,9 @@ def _compared(frame: pl.DataFrame) -> pl.DataFrame:
 def days(ask: reader.Ask, period: Period, scope: Scope) -> pl.DataFrame:
     """Items a day (registered_on, n_events) from the first day `course` draws on to the last of the period."""
     first = min(run_of_periods(period)[0].year_ago().first_on, scope.year_ago.first_on)
-    chosen = {"source": None, "issue": None, "group": None, "split": "all"}
+    chosen = {"source": None, "issue": None, "group": None, "split": "all", "basis": "registered"}
     found = ask("counts_by_day", **(scope.parameters() | chosen | {"from_on": first}))
-    return found.select("registered_on", "n_events")
+    return found.select(pl.col("day_on").alias("registered_on"), "n_events")
 
 
 def run_of_periods(period: Period) -> list[Period]:

@@ -5,7 +5,9 @@ import streamlit as st
 
 from app import disclosure, filters, marts, page
 from app.parts import clusters
-from app.parts.issue import BASIS, by_source_category, items, one_issue, overview, with_change
+from app.parts.frequent import overview
+from app.parts.issue import BASIS, by_source_category, with_change
+from app.parts.one_issue import one_issue
 
 edition = page.start("高频事项", "群众反映最多的是什么？")
 if "cluster" in st.query_params:
@@ -23,7 +25,6 @@ span = filters.period(span.n_weeks, span.to_on, edition.data_from, edition.last_
 if span.shortfall():
     page.quiet(span.shortfall())
 scope = {**choice.parameters(), **span.parameters()}
-name = f"{filters.words(choice)} {span.words()}"
 notes = edition.notes(
     f"按登记日期计，{span.words()}，上期为之前等长的 {span.n_weeks} 周。{span.shortfall()}",
     f"筛选：{filters.words(choice)}。",
@@ -33,14 +34,12 @@ notes = edition.notes(
 )
 if choice.issue:
     chosen = marts.query("issues").row(by_predicate=pl.col("issue_code") == choice.issue, named=True)
-    one_issue(chosen, edition.city_code, scope, span, name, notes)
-    items(scope)
+    one_issue(chosen, edition, choice, span, notes)
 elif basis == "sources":
     counts = marts.query("category_counts", **scope)
     page.require(counts)
-    by_source_category(with_change(span.only_known(counts)), choice, name, notes)
+    by_source_category(with_change(span.only_known(counts)), choice, f"{filters.words(choice)} {span.words()}", notes)
 else:
     counts = marts.query("issue_counts", **scope)
     page.require(counts)
-    counts = with_change(span.only_known(counts))
-    overview(counts, choice, name, notes)
+    overview(with_change(span.only_known(counts)), scope, choice, span, notes)

@@ -12,10 +12,18 @@ apart = mediation.standing(edition)
 left, right = st.columns([4, 1])
 with left:
     choice, span = filters.bar(
-        edition.data_from, edition.last_full_week, "weeks", "week", "county", lengths=(13, 26, 52), default=52
+        edition.data_from,
+        edition.last_full_week,
+        "weeks",
+        "week",
+        "county",
+        lengths=(13, 26, 52),
+        default=52,
+        say=False,
     )
 with right:
     dispute = mediation.dispute()
+filters.chips()
 if span.shortfall():
     page.quiet(span.shortfall())
 ks = mediation_counts.thresholds(marts.query("mediable_issues"))

@@ -5,7 +5,7 @@ import streamlit as st
 
 from app import filters, headlines, marts, page, roles, wording
 from app.parts import casework
-from app.parts.week import followup, headline, rising, small_map, tiles, warnings, workday_sentence
+from app.parts.week import followup, headline, in_brief, last_week, rising, small_map, tiles, warnings, workdays
 
 with st.container(key="masthead"):
     head, chooser = st.columns([5, 3], vertical_alignment="bottom")
@@ -15,6 +15,7 @@ row = chooser.container(horizontal=True, vertical_alignment="bottom", wrap=False
 with row:
     monday = filters.week(edition.data_from, edition.last_full_week)
 week = filters.need_week(monday, edition.last_full_week)
+row.container(key="to_wall", width="content").page_link("views/screen.py", label="大屏", icon=":material/cast:")
 row.page_link(
     "views/reports.py",
     label="生成本期材料",
@@ -32,11 +33,17 @@ figures = figures.with_columns(
 missing = marts.query("not_reported", week=week)["place_name"].to_list()
 if missing:
     page.quiet(f"{'、'.join(missing)}本周还没有上报，下面的全市数字不含它；它的序列没有判定。")
-headline(figures, week, edition.data_from)
+known = casework.current()
+signals = casework.with_status(marts.query("signals", week=week), known)
+before = last_week(week)
+by_workday = workdays(figures, week)
+st.html(f'<p class="brief">{wording.escape(in_brief(signals, before, known, by_workday["change_words"] or ""))}</p>')
+with st.container(key="figures_strip"):
+    headline(figures, week, edition.data_from)
 page.foot(
     figures.tail(13),
     name=f"本周研判数字 {wording.week_name(week)}",
-    notes=edition.notes(workday_sentence(figures, week), headlines.left_out(tiles(figures))),
+    notes=edition.notes(by_workday["sentence"], headlines.left_out(tiles(figures))),
     key="figures",
     labels={
         "n_workdays": "工作日",
@@ -48,13 +55,13 @@ page.foot(
         "n_grid": "网格",
     },
 )
-known = casework.current()
-left, right = st.columns([8, 5], gap="large")
+left, right = st.columns([9, 5], gap="large")
 with left:
-    warnings(casework.with_status(marts.query("signals", week=week), known), week, edition)
+    warnings(signals, week, edition)
+    followup(before, edition, week, known)
     if known is not None:
+        page.section("待办")
         casework.overview(known, roles.picker(), edition)
-    followup(edition, week, known)
 with right:
     small_map(edition, week)
     rising(edition, week)

@@ -790,7 +790,7 @@ def _bend(size: np.ndarray | float, skewness: np.ndarray | float) -> np.ndarray:
     return 6 / skewness * (np.cbrt(1 + skewness * size / 2) - 1)
 
 
-def _terms(z: np.ndarray, common: np.ndarray, skewness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _terms(z: np.ndarray, common: np.ndarray | float, skewness: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Logarithms of the parts of Λ, SHAPES then OVER (shape, size, …), and how each grows with the judged week's score.
 
     `z`: (LAGS, …), judged week first; correlated by `common`. For a shift s of correlated normal scores with
@@ -839,7 +839,7 @@ def _null_tail(n: int = 30_000) -> np.ndarray:
     for i, skewness in enumerate(SKEWNESS):
         for j, common in enumerate(CORRELATIONS):
             z = np.sqrt(1 - common) * noise + np.sqrt(common) * shared + _bend(size_by_lag, skewness)
-            parts = _terms(z, np.full(n, common), np.full(n, skewness))[0]
+            parts = _terms(z, common, skewness)[0]
             ratio = _log_ratio(parts)
             order = np.argsort(ratio)[::-1]
             weight = np.exp(-_log_mean(parts[: len(SHAPES)]))
@@ -857,8 +857,13 @@ def _together(z: np.ndarray, spread_sd: float) -> np.ndarray:
     scale = spread_sd / 2 * NODES[:, None]  # of a standard deviation, which goes with √φ
 
     def density(square: np.ndarray, n_weeks: int) -> np.ndarray:
-        grid = np.linspace(0, square.max() + 1, 4000)
-        return np.interp(square, grid, NODE_WEIGHTS @ np.exp(-grid / 2 * np.expm1(-2 * scale) - n_weeks * scale))
+        # Even steps: the place on the grid is a division, no search.
+        step = (square.max() + 1) / 3999
+        grid = np.arange(4001) * step
+        value = NODE_WEIGHTS @ np.exp(-grid / 2 * np.expm1(-2 * scale) - n_weeks * scale)
+        place = square / step
+        below = place.astype(int)
+        return value[below] + (place - below) * np.diff(value)[below]
 
     return density((z**2).sum(axis=0), LAGS) / density(z**2, 1).prod(axis=0)
 

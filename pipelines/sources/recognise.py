@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple, NotRequired, TypedDict
 
 import polars as pl
@@ -60,6 +61,7 @@ class Recognised(NamedTuple):
         return self.tables[0].facts.name
 
 
+@lru_cache(maxsize=8192)  # a folder of files asks for those of every layout again and again
 def header_key(header: str) -> str:
     """Headers are compared without spaces, width and case.
 

@@ -8,3 +8,7 @@ having sum(n_events) <> (select count(*) from event)
 union all
 select 'weekly_counts', sum(n_events), (select count(*) from event) from weekly_counts
 having sum(n_events) <> (select count(*) from event)
+union all
+select 'dated_counts', sum(n_events), (select count(*) from event) from dated_counts
+where date_basis = 'registered'
+having sum(n_events) <> (select count(*) from event)

@@ -8,7 +8,7 @@ select
     e.purpose,
     e.registered_at,
     cast(e.registered_at as date) as registered_on,
-    cast(coalesce(e.occurred_at, e.registered_at) as date) as occurred_on,
+    cast(e.occurred_at as date) as occurred_on,
     case when e.closed_at < p.as_of_end then e.closed_at end as closed_at,
     coalesce(e.due_at, d.rule_due_at) as due_at,
     case when e.due_at is not null then 'source' else d.rule_id end as due_rule,

@@ -3,9 +3,9 @@
 -- inputs: issue_seed, provisional_issue
 select
     issue_code, issue_name, group_code, group_name, role_main as role_name,
-    cast(severity as double) as severity, false as is_provisional
+    cast(severity as double) as severity, trigger_words, false as is_provisional
 from issue_seed
 union all
-select issue_code, issue_name, group_code, group_name, null as role_name, 1.0 as severity, true as is_provisional
+select issue_code, issue_name, group_code, group_name, null as role_name, 1.0 as severity, null as trigger_words, true as is_provisional
 from provisional_issue
 order by issue_code

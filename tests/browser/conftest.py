@@ -58,6 +58,7 @@ class Reader:
 
     def __init__(self, page: Page, site: str):
         self.page, self.site = page, site
+        page.set_default_timeout(300_000)  # a page that is slow on a busy machine is no wrong page
         self.outside: list[str] = []
         self.errors: list[str] = []
         page.on("request", lambda request: self._note(request.url))
@@ -90,14 +91,10 @@ class Reader:
         self.page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
 
     def click_map(self, x: float, y: float) -> None:
-        """Click at a share of the map's width and height. The map picks on pointer-down; software drawing can be
-        slower than its tap limit, so the clock stands still for the click."""
-        box = self.page.get_by_test_id("stDeckGlJsonChart").bounding_box()
+        """Click at a share of the map's width and height."""
+        box = self.page.locator("svg.ground").bounding_box()
         assert box is not None
-        self.page.evaluate("window._now = Date.now; {const t = Date.now(); Date.now = () => t}")
         self.page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        self.page.wait_for_timeout(700)
-        self.page.evaluate("Date.now = window._now")
         self.settle()
 
     def query(self) -> dict[str, str]:

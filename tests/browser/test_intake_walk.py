@@ -13,7 +13,6 @@ pytestmark = pytest.mark.xdist_group("browser")
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "sample"
 FANGSHAN = SAMPLES / "hotline" / "fangshan.csv"
 NAMES_OF_FILES = {"csv", "tsv", "xls", "xlsx", "zip", "geojson", "fangshan", "inbox", "watch", "UTF", "BOM"}
-A_MINUTE = 60_000
 
 
 @pytest.fixture
@@ -42,15 +41,15 @@ def test_from_an_empty_home_to_figures_and_back(administrator, tmp_path):
     page.locator("input[type=file]").set_input_files(str(FANGSHAN))
     page.get_by_text(FANGSHAN.name).first.wait_for()
     page.get_by_role("button", name="检查").click()
-    page.get_by_text("识别为 12345热线").wait_for(timeout=A_MINUTE)
+    page.get_by_text("识别为 12345热线").wait_for()
     reader.settle()
     page.reload()  # what was checked is still there
-    page.get_by_text("识别为 12345热线").wait_for(timeout=A_MINUTE)
+    page.get_by_text("识别为 12345热线").wait_for()
     reader.settle()
     assert list(uploads.glob("*/*/*")) and not english(reader)
 
     page.locator(".st-key-import button").click()
-    page.locator("h2", has_text="上次导入").wait_for(timeout=A_MINUTE)
+    page.locator("h2", has_text="上次导入").wait_for()
     reader.settle()
     assert "读入 8 行 = 入库 4 + 拒收 3 + 重复 1 + 范围外 0" in page.locator(".result").inner_text()
     assert not list(uploads.iterdir()), "原文件还在"
@@ -60,7 +59,7 @@ def test_from_an_empty_home_to_figures_and_back(administrator, tmp_path):
     assert download.value.suggested_filename.startswith("拒收行_") and book["数据"].max_row > 1
 
     page.locator(".st-key-publish button").click()
-    page.get_by_text("已发布版本 1").first.wait_for(timeout=A_MINUTE)
+    page.get_by_text("已发布版本 1").first.wait_for()
     reader.settle()
     assert page.get_by_text("数据截至").count() and not english(reader)
 
@@ -69,7 +68,7 @@ def test_from_an_empty_home_to_figures_and_back(administrator, tmp_path):
     reader.settle()
     page.get_by_role("button", name="撤回这个批次").click()
     page.get_by_role("dialog").get_by_role("button", name="撤回", exact=True).click()
-    page.get_by_text("1 个批次已撤回，还没有发布").wait_for(timeout=A_MINUTE)
+    page.get_by_text("1 个批次已撤回，还没有发布").wait_for()
     reader.settle()
     assert page.get_by_text("还没有批次").count()
     assert not english(reader)
@@ -81,15 +80,15 @@ def test_a_past_monday_is_worked_out_and_left_again(administrator):
     reader.open("intake")
     page.locator("input[type=file]").set_input_files([str(FANGSHAN), str(SAMPLES / "grid" / "grid_event.csv")])
     page.get_by_role("button", name="检查").click()
-    page.locator(".st-key-import button").click(timeout=A_MINUTE)
-    page.locator(".st-key-publish button").click(timeout=A_MINUTE)
-    page.get_by_text("已发布版本 1").first.wait_for(timeout=A_MINUTE)
+    page.locator(".st-key-import button").click()
+    page.locator(".st-key-publish button").click()
+    page.get_by_text("已发布版本 1").first.wait_for()
     reader.settle()
 
     page.get_by_role("combobox", name="数据截至").click()
     page.get_by_role("option", name="（周一）").first.click()
-    page.get_by_role("button", name="重算这一天看到的情况").click(timeout=A_MINUTE)
-    page.locator("p.replayed", has_text="正在回看").wait_for(timeout=A_MINUTE)
+    page.get_by_role("button", name="重算这一天看到的情况").click()
+    page.locator("p.replayed", has_text="正在回看").wait_for()
     reader.settle()
     day = reader.query()["asof"]
     assert day in page.locator("p.replayed").inner_text()

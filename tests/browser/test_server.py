@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 
 def asked(url: str, **headers: str):
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10)
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60)
 
 
 def test_headers_keep_the_browser_at_home(site):

@@ -6,6 +6,7 @@ import re
 import matplotlib.image
 import openpyxl
 import pytest
+from playwright.sync_api import expect
 from pptx import Presentation
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -29,8 +30,7 @@ def test_a_leader_reads_the_week(reader):
 
 def test_a_click_on_the_map_goes_one_level_down(reader):
     reader.open("hotspots")
-    reader.page.locator("[data-testid=stDeckGlJsonChart] canvas").wait_for()
-    reader.page.wait_for_timeout(1500)  # the map's own first drawing has no end one could wait for
+    reader.page.locator("svg.ground path.place").first.wait_for()
     reader.click_map(0.5, 0.5)
     assert re.fullmatch(r"\d{6}", reader.query()["place"])
     trail = reader.page.locator(".st-key-breadcrumb")
@@ -38,6 +38,32 @@ def test_a_click_on_the_map_goes_one_level_down(reader):
     trail.get_by_role("button", name="全市").click()
     reader.settle()
     assert "place" not in reader.query()
+    assert not reader.english()
+    reader.calm()
+
+
+def test_an_area_drawn_on_the_map_is_in_the_link_and_a_year_plays_by_itself(reader):
+    reader.open("hotspots?level=town")
+    page = reader.page
+    page.locator("svg.ground path.place").first.wait_for()
+    page.get_by_role("button", name="框选").click()
+    box = page.locator("svg.ground").bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"], steps=3)
+    page.mouse.up()
+    page.locator("h2", has_text="选中的").wait_for()
+    reader.settle()
+    chosen = reader.query()["places"].split(",")
+    assert len(chosen) > 1 and all(re.fullmatch(r"\d{9}", code) for code in chosen)
+    reader.open("hotspots?level=town&mode=play")
+    slider = page.locator("input.slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    first = slider.get_attribute("aria-valuetext")
+    page.get_by_role("button", name="▶ 播放").click()
+    expect(slider).not_to_have_attribute("aria-valuetext", first)
+    assert page.locator("[data-testid=stApp]").get_attribute("data-test-script-state") == "notRunning", "问了服务器"
     assert not reader.english()
     reader.calm()
 

@@ -1,0 +1,142 @@
+"""Which pages are kept under a name, and for whom? 收藏: a page with its filters, for one role and unit or for the office.
+
+Kept are a name and parameters of our own (KEPT), never an address as it came: somebody may have written anything into it.
+Names are redacted as notes are. Until there is a login the owner is the role and unit the reader says (app.roles); what is
+kept without a role is for everyone. No record of casework: rows can be renamed and deleted.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from app.casework import store
+from app.casework.cases import Refused
+from app.casework.store import saved_view
+from pipelines import redact
+
+KEPT = {
+    "asof", "week", "weeks", "source", "county", "town", "community", "group", "issue", "place", "places", "part", "tab", "id",
+    "level", "measure", "mode", "hex", "form", "ago", "other", "cluster", "within", "recurrences", "section",
+    "span", "grain", "split", "dates", "scale", "basis",
+    "kind", "standing", "order", "for", "chosen", "unit", "concern", "matter",
+    "by", "period", "kpi", "variant", "peers", "due", "due_unit", "review", "strata", "size", "seed",
+    "topic", "of_topic", "of_source", "dispute", "batch", "area", "audience", "internal",
+    "what", "one", "than", "against", "other_week", "look",
+}  # fmt: skip
+"""Parameters that may be kept; not those that point at one item (item, entry), nor a page of a list."""
+LEDGER = re.compile(r"[a-z_]{1,40}_(period|state|unit|subtype)")
+"""The filters of 台账, one set a kind."""
+CODE = re.compile(r"[A-Za-z0-9_.:\-]{1,60}")
+MAX_NAME, MAX_VALUE, MAX_KEPT = 40, 80, 200
+"""Characters of a name and of a value; views of one owner."""
+
+
+class View(NamedTuple):
+    """A page with its filters, and who kept it."""
+
+    id: int
+    name: str
+    page: str
+    query: dict[str, str]
+    is_shared: bool
+    role: str | None
+    unit: str | None
+
+    def is_of(self, role: str | None, unit: str | None) -> bool:
+        """May this reader rename or delete it? What nobody in particular kept is everybody's."""
+        return self.role is None or (self.role, self.unit) == (role, unit)
+
+
+def allowed(query: Mapping[str, str], known: Sequence[str] = ()) -> dict[str, str]:
+    """Of an address the parameters that may be kept. known: names of units and places, which stay as they are.
+
+    >>> allowed({"county": "990101", "utm_source": "x", "unit": "张伟13900001111"})
+    {'county': '990101'}
+    """
+    return {
+        name: value
+        for name, value in query.items()
+        if (name in KEPT or LEDGER.fullmatch(name)) and _is_harmless(value, known)
+    }
+
+
+def _is_harmless(value: str, known: Sequence[str]) -> bool:
+    if CODE.fullmatch(value):
+        return not re.fullmatch(r"1[3-9]\d{9}|\d{17}[\dXx]", value)
+    return 0 < len(value) <= MAX_VALUE and value.isprintable() and redact.redact_note(value, known=known) == value
+
+
+def keep(
+    name: str,
+    page: str,
+    query: Mapping[str, str],
+    *,
+    role: str | None,
+    unit: str | None,
+    is_shared: bool,
+    request_id: str,
+    known: Sequence[str] = (),
+    at: datetime | None = None,
+) -> str:
+    """Keep a page; the name it now has. The same click twice (request_id) is one row.
+
+    Raises Refused, store.Unavailable.
+    """
+    row = {
+        "name": _name(name, known), "page": page, "query": allowed(query, known), "is_shared": is_shared or role is None,
+        "role": role, "unit": unit, "saved_at": (at or datetime.now()).replace(microsecond=0), "request_id": request_id,
+    }  # fmt: skip
+    with store.writing() as connection:
+        once = sa.select(saved_view.c.name).where(saved_view.c.request_id == request_id)
+        already: str | None = connection.execute(once).scalar()
+        if already is not None:
+            return already
+        n = connection.execute(
+            sa.select(sa.func.count()).select_from(saved_view).where(_owned(role, unit))
+        ).scalar_one()
+        if n >= MAX_KEPT:
+            raise Refused(f"收藏最多 {MAX_KEPT} 个，请先删去不用的。")
+        connection.execute(saved_view.insert().values(row))
+    return str(row["name"])
+
+
+def of(role: str | None, unit: str | None) -> list[View]:
+    """What this reader sees: its own and the shared ones, by name. Raises store.Unavailable."""
+    seen = sa.or_(saved_view.c.is_shared, _owned(role, unit))
+    columns = [saved_view.c[name] for name in View._fields]
+    with store.reading() as connection:
+        rows = connection.execute(sa.select(*columns).where(seen).order_by(saved_view.c.id)).all()
+    return sorted((View(*row) for row in rows), key=lambda view: (view.is_shared, view.name))
+
+
+def rename(id: int, name: str, *, role: str | None, unit: str | None, known: Sequence[str] = ()) -> None:
+    """Raises Refused where it is somebody else's or gone, store.Unavailable."""
+    _change(saved_view.update().values(name=_name(name, known)), id, role, unit)
+
+
+def remove(id: int, *, role: str | None, unit: str | None) -> None:
+    """Raises Refused where it is somebody else's or gone, store.Unavailable."""
+    _change(saved_view.delete(), id, role, unit)
+
+
+def _change(how: sa.Update | sa.Delete, id: int, role: str | None, unit: str | None) -> None:
+    mine = sa.or_(saved_view.c.role.is_(None), _owned(role, unit))
+    with store.writing() as connection:
+        if connection.execute(how.where(saved_view.c.id == id, mine)).rowcount != 1:
+            raise Refused("这个收藏已不在，或是别人共享的；只有收藏它的人能改名和删除。")
+
+
+def _owned(role: str | None, unit: str | None) -> sa.ColumnElement[bool]:
+    return sa.and_(*(column.is_(None) if said is None else column == said for column, said in ((saved_view.c.role, role), (saved_view.c.unit, unit))))  # fmt: skip
+
+
+def _name(name: str, known: Sequence[str]) -> str:
+    said = " ".join(name.split())
+    if not said:
+        raise Refused("请给这个收藏起个名字。")
+    if len(said) > MAX_NAME:
+        raise Refused(f"名字最多 {MAX_NAME} 字，现在是 {len(said)} 字。")
+    return redact.redact_note(said, known=known)[: 2 * MAX_NAME]

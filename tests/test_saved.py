@@ -1,0 +1,101 @@
+"""收藏: kept for whom it is, found again as it was, and nothing in it that is not ours."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from app.casework import saved, store
+from app.casework.cases import Refused
+
+APP = Path(__file__).resolve().parents[1] / "app"
+NOT_KEPT = {"item", "entry", "page", "dissatisfied_page"}
+"""They point at one item, or at a page of a list."""
+MINE, OTHER = {"role": "office", "unit": None}, {"role": "unit", "unit": "云溪区城管局"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request, monkeypatch) -> Iterator[None]:
+    """An empty state database of either kind."""
+    if request.param == "postgresql":
+        monkeypatch.setenv("YANPAN_STATE", request.getfixturevalue("postgres_state"))
+    yield
+    store.engine().dispose()
+    store._engine.cache_clear()
+
+
+def keep(
+    name: str = "每周例会", *, whose: dict = MINE, is_shared: bool = False, request_id: str = "", **query: str
+) -> str:
+    at = datetime(2026, 11, 16, 9)
+    return saved.keep(name, "issues", query, **whose, is_shared=is_shared, request_id=request_id or name, at=at)
+
+
+def names(**whose) -> list[str]:
+    return [view.name for view in saved.of(**whose)]
+
+
+def test_kept_for_its_owner_and_shared_with_all(state):
+    keep("我的", county="990101", weeks="13")
+    keep("大家的", is_shared=True)
+    keep("单位的", whose=OTHER)
+    keep("没选身份的", whose={"role": None, "unit": None})
+    assert names(**MINE) == ["我的", "大家的", "没选身份的"]
+    assert names(**OTHER) == ["单位的", "大家的", "没选身份的"]
+    assert names(role="unit", unit="别的单位") == names(role=None, unit=None) == ["大家的", "没选身份的"]
+    mine = saved.of(**MINE)[0]
+    assert (mine.page, mine.query, mine.is_shared) == ("issues", {"county": "990101", "weeks": "13"}, False)
+
+
+def test_only_the_owner_renames_and_deletes(state):
+    keep("大家的", is_shared=True)
+    keep("没选身份的", whose={"role": None, "unit": None})
+    shared, free = saved.of(**OTHER)
+    assert not shared.is_of(**OTHER) and shared.is_of(**MINE) and free.is_of(**OTHER)
+    for change in (lambda: saved.remove(shared.id, **OTHER), lambda: saved.rename(shared.id, "改", **OTHER)):
+        with pytest.raises(Refused, match="只有收藏它的人"):
+            change()
+    saved.rename(shared.id, "  周一   用 ", **MINE)
+    saved.remove(free.id, **OTHER)
+    assert names(**OTHER) == ["周一 用"]
+    saved.remove(shared.id, **MINE)
+    with pytest.raises(Refused):
+        saved.remove(shared.id, **MINE)
+    assert names(**MINE) == []
+
+
+def test_one_click_is_one_row_and_a_name_is_needed(state):
+    assert keep("甲", request_id="同一次") == keep("乙", request_id="同一次") == "甲"
+    assert names(**MINE) == ["甲"]
+    for name, why in (("  ", "起个名字"), ("长" * 41, "最多 40 字")):
+        with pytest.raises(Refused, match=why):
+            keep(name)
+
+
+def test_nothing_personal_and_nothing_foreign_is_kept(state):
+    said = keep(
+        "用户张伟的事 13900001111", county="990101", redirect="//x", unit="住3栋2单元的张伟13900001111", week="2026-W46"
+    )
+    assert "张伟" not in said and "1390" not in said
+    (view,) = saved.of(**MINE)
+    assert view.query == {"county": "990101", "week": "2026-W46"}
+    assert saved.allowed({"issue": "13900001111", "entry": "3b", "supervision_state": "late", "part": "诉求群体"}) == {
+        "supervision_state": "late",
+        "part": "诉求群体",
+    }
+
+
+def test_every_filter_of_the_pages_can_be_kept():
+    """What a page keeps in its address, a saved page keeps; but for what points at one item."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted(APP.rglob("*.py")))
+    asked = set(re.findall(r'choose\((?:[^()]|\([^()]*\))*?key="(\w+)"', source))
+    asked |= set(re.findall(r'query_params(?:\.get\(|\[)"(\w+)"', source)) | set(
+        re.findall(r'key="(\w+)", bind="query', source)
+    )
+    assert len(asked) > 40
+    assert asked - saved.KEPT - NOT_KEPT == {"signal"}, "signal: a link of an earlier version"
+    per_kind = set(re.findall(r'key=f"\{code\}_(\w+)"', (APP / "parts" / "ledger.py").read_text(encoding="utf-8")))
+    assert {"period", "subtype", "state", "unit"} <= per_kind
+    assert all(saved.LEDGER.fullmatch(f"leader_case_{name}") for name in ("period", "subtype", "state", "unit"))
