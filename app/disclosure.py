@@ -12,7 +12,7 @@ The analyst's own drill stays exact on the screen, because the items are listed 
 warning, one community. What is exported from there is made safe (`export=` of page.chart and page.foot).
 
 Exempt, because the cell is no small group of people but a whole city or the work of an office:
-    the city's totals by week, source, channel, unit and issue (headline figures, 上升最快的事项, 高频事项 and
+    the city's totals by week, source, channel, unit and issue (headline figures, 超出预期最多的事项, 高频事项 and
     趋势分析 without a place); the row-level ledgers (批次台账, 拒收行清单, 未对上的名称), which hold no persons.
 A warning says its own count: `surveillance.stories.MIN_OBSERVED` is 5, the default k. Where k is higher than the count, the
 sentence is said without figures (wording.spoken).

@@ -33,9 +33,9 @@ SHARES = ("growth_share", "growth_low_share", "growth_high_share")
 
 
 def overall(counts: pl.DataFrame, base: str) -> float | None:
-    """Growth of all items together, 0.2 = +20 %; null where the base is unknown or nothing."""
+    """Growth of all items together, 0.2 = +20 %; null where the base is unknown or below SMALL_BASE."""
     before = int(counts[base].sum()) if not counts[base].null_count() else 0
-    return float(counts["n_events"].sum() / before - 1) if before else None
+    return float(counts["n_events"].sum() / before - 1) if before >= wording.SMALL_BASE else None
 
 
 def with_growth(counts: pl.DataFrame, steps: pl.DataFrame, base: str) -> pl.DataFrame:

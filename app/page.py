@@ -194,10 +194,12 @@ def chart(
     on_select: Callable[[], None] | None = None,
     export: Callable[[], pl.DataFrame] | None = None,
     picture: Callable[[], go.Figure] | None = None,
+    hint: str = "",
 ) -> Any:
     """A figure, below it what it rests on and 导出 of the same figure and frame.
 
     export, picture: frame and figure to take away instead, where the screen shows more than may leave it.
+    hint: what a click does; said on the screen alone.
     """
     event = st.plotly_chart(
         theme.figure(figure),
@@ -207,7 +209,7 @@ def chart(
         on_select=on_select or "ignore",
         selection_mode="points",
     )
-    foot(export or frame, name=name, notes=notes, key=key, figure=picture or figure, labels=labels)
+    foot(export or frame, name=name, notes=notes, key=key, figure=picture or figure, labels=labels, hint=hint)
     return event
 
 
@@ -220,11 +222,14 @@ def foot(
     figure: go.Figure | Callable[[], go.Figure] | None = None,
     labels: Mapping[str, str] | None = None,
     exported: Sequence[str] = (),
+    hint: str = "",
 ) -> None:
-    """Under a figure or table: its 口径 in small print, 导出 at the right. `exported`: notes of the export alone."""
+    """Under a figure or table: its 口径 in small print, 导出 at the right. `exported`: notes of the export alone; `hint`: of the screen."""
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"foot_{key}"):
-        st.html(f'<p class="note">{wording.escape("　".join(notes))}</p>', width="stretch")
-        downloads.bar(name, frame=frame, notes=[*exported, *notes], key=key, figure=figure, labels=labels)
+        st.html(f'<p class="note">{wording.escape("　".join(filter(None, (hint, *notes))))}</p>', width="stretch")
+        downloads.bar(
+            name, frame=frame, notes=[*filter(None, (*exported, *notes))], key=key, figure=figure, labels=labels
+        )
 
 
 def grid(
@@ -272,7 +277,7 @@ def _grid_column(name: str, label: str, kind: pl.DataType, help: str | None, is_
     if is_marked:
         return st.column_config.TextColumn(label, help=help, alignment="right")
     if name.endswith("_share"):
-        return st.column_config.NumberColumn(label, format="%+.1f%%", help=help)
+        return st.column_config.NumberColumn(label, format="%+,.1f%%", help=help)
     if kind == pl.List:
         return st.column_config.BarChartColumn(label, help=help, y_min=0)
     if kind == pl.Boolean:
@@ -374,10 +379,11 @@ header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1p
 [data-testid="stDateInput"] [data-type="month"][data-placeholder]::after {{ content: "月"; }}
 [data-testid="stDateInput"] [data-type="day"][data-placeholder]::after {{ content: "日"; }}
 .st-key-theme_switch {{ position: fixed; top: 1.1rem; right: 1.2rem; z-index: 999991; }}
+.st-key-theme_switch, .st-key-theme_switch * {{ width: max-content !important; }}  /* wider, it covers the menu */
 :is(a, button, summary, [tabindex="0"], [role="tab"]):focus-visible {{ outline: 3px solid {palette.ACCENT};
   outline-offset: 2px; }}
 [data-testid="stButtonGroup"] > [role="radiogroup"] {{ flex-wrap: wrap; row-gap: 2px; mask-image: none; }}
-@media (max-width: 1300px) {{ .st-key-to_wall {{ display: none; }} }}
+@media (max-width: 1300px) {{ .st-key-to_wall, [data-testid="stLayoutWrapper"]:has(> .st-key-to_wall) {{ display: none; }} }}
 @media (max-width: 1280px) {{ [data-testid="stButtonGroup"] button {{ padding-inline: .55rem; }} }}
 [data-testid="stMetric"] [data-testid="stCaptionContainer"], [data-testid="stMetric"] [data-testid="stCaptionContainer"] p
   {{ color: {palette.MUTED}; opacity: 1; }}
@@ -389,6 +395,8 @@ header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1p
 .st-key-masthead, .st-key-page_masthead {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}
 .st-key-masthead .page-head, .st-key-page_masthead .page-head, .st-key-masthead .st-key-page_masthead
   {{ border-bottom: 0; padding-bottom: 0; }}
+.st-key-masthead .st-key-page_masthead {{ padding-bottom: .2rem; }}  /* as the row beside it */
+.st-key-masthead [data-testid="stElementContainer"]:has(> [data-testid="stPageLink"]) {{ margin: 0 0 4px; }}
 .replayed {{ background: {palette.LEVELS["yellow"].tint}; border-left: 3px solid {palette.LEVELS["orange"].colour};
   padding: .5rem .9rem; margin: 0; font-weight: 700; }}
 .ended {{ background: {palette.PANEL}; border-left: 3px solid {palette.ACCENT}; padding: .5rem .9rem; margin: 0; }}
@@ -434,13 +442,22 @@ th.number .term::after, th.decimal .term::after, th.bar .term::after, th.change 
   {{ left: auto !important; right: 0; }}
 .brief {{ margin: 0; font-size: 1.06rem; line-height: 1.55; font-weight: 700; }}
 .st-key-figures_strip [data-testid="stMetric"] {{ position: relative; }}
-.st-key-figures_strip [data-testid="stMetricChart"] {{ position: absolute; right: 0; top: 1.7rem; width: 42%; }}
-.st-key-figures_strip [data-testid="stMetricChart"] svg {{ width: 100%; height: 2rem; background: none !important; }}
+.st-key-figures_strip [data-testid="stMetricChart"] {{ position: absolute; right: 0; top: 1.3rem; width: 42%; }}
+.st-key-figures_strip [data-testid="stMetricChart"] svg {{ width: 100%; height: 1.8rem; background: none !important; }}
 .st-key-figures_strip [data-testid="stMetric"] > div:last-child {{ height: 0; }}
 .st-key-foot_figures .note {{ max-width: none; }}
+.st-key-foot_figures {{ margin-top: -.7rem; }}
 @media (max-width: 1300px) {{
-  .st-key-figures_strip [data-testid="stMetricChart"] {{ width: 34%; }}
-  .story summary {{ grid-template-columns: 3.1rem minmax(0, 1fr) 8.8rem 9.4rem !important; }}
+  .st-key-figures_strip [data-testid="stMetricChart"] {{ width: 30%; }}
+  .story summary {{ grid-template-columns: 3.1rem minmax(0, 1fr) 8.8rem 10.4rem !important; }}
+  .story .standing {{ font-size: .76rem; padding: 0 .25rem; }}
+  h2.section {{ text-wrap: balance; }}
+  .st-key-masthead [data-testid="stSelectbox"] input, .st-key-masthead [data-testid="stSelectbox"] [value]
+    {{ font-size: .82rem; }}
+  .rise {{ grid-template-columns: minmax(6em, 1fr) 3.6rem 3.1rem 3.4rem !important; }}
+  .rise span:nth-child(3) {{ display: none; }}  /* 上周 */
+  .rise.head {{ margin-right: 2.6rem !important; }}
+  .st-key-rises [data-testid="stPageLink"] p {{ font-size: 0; }}
 }}
 .story {{ border-bottom: 1px solid {palette.RULE}; padding: .1rem 0 .3rem; }}
 .story summary {{ display: grid; grid-template: auto auto / 3.3rem minmax(0, 1fr) 9.6rem 12.4rem; column-gap: .6rem;

@@ -138,6 +138,13 @@ def valued(places: pl.DataFrame, measure: str) -> pl.DataFrame:
     )
 
 
+def highest_first(places: pl.DataFrame, measure: str) -> pl.DataFrame:
+    """Of `valued`: the highest of the measure drawn first, what has none last; counts stay in the order of `inside_of`."""
+    if measure == "count":
+        return places
+    return places.sort("value", "place_code", descending=[True, False], nulls_last=True)
+
+
 def _is_small(name: str) -> pl.Expr:
     return pl.col(name + disclosure.MARK).str.starts_with("<").fill_null(False)
 

@@ -34,9 +34,9 @@ def items(value: float | None) -> str:
 
 
 def share(value: float) -> str:
-    """0.0512 → +5.1%；-0.2 → −20.0%"""
+    """0.0512 → +5.1%；-0.2 → −20.0%；11.025 → +1,102.5%"""
     sign = "+" if value > 0 else "−" if value < 0 else "±"
-    return f"{sign}{abs(value):.1%}"
+    return f"{sign}{abs(value):,.1%}"
 
 
 @dataclass(frozen=True)

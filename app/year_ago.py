@@ -14,7 +14,8 @@ from pathlib import Path
 
 FIRST_DAYS = Path(__file__).resolve().parents[1] / "sql" / "seeds" / "spring_festival.csv"
 WEEKS_AROUND = 4
-WAYS = {"festival": "春节对齐", "week": "上年同周"}
+WAYS = {"week": "上年同周", "festival": "春节对齐"}
+"""The first is the default, as on the other pages and in the reports."""
 NOTES = {
     "festival": (
         f"去年同期：春节前后各 {WEEKS_AROUND} 周按与春节那一周相隔的周数对齐，其余各周前推 52 周；"
@@ -33,6 +34,16 @@ def first_days() -> tuple[date, ...]:
 
 def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
+
+
+def near_festival(monday: date) -> bool:
+    """Is this week, or the one 52 weeks before, within WEEKS_AROUND of 春节? Then comparing the two needs a word.
+
+    >>> [near_festival(date(2026, *day)) for day in ((1, 12), (2, 16), (3, 16), (3, 23), (11, 9))]
+    [True, True, True, False, False]
+    """
+    weeks = (monday, monday - timedelta(weeks=52))
+    return any(abs(week - monday_of(day)) <= timedelta(weeks=WEEKS_AROUND) for week in weeks for day in first_days())
 
 
 def year_before(day: date, way: str = "festival") -> date:

@@ -96,7 +96,7 @@ def test_ticks_are_round_and_dates_chinese():
     assert style.round_ticks(52) == [0, 20, 40, 60]
     assert style.round_ticks(0) == [0, 1]
     weeks = [MONDAY + dt.timedelta(weeks=k) for k in range(8)]
-    assert style.period_ticks(weeks)[1][:2] == ["08-03<br>2026年", "08-10"]
+    assert style.period_ticks(weeks)[1][:2] == ["8月3日<br>2026年", "8月10日"]
     months = [dt.date(2025 + k // 12, k % 12 + 1, 1) for k in range(20)]
     said = style.period_ticks(months)[1]
     assert said[0] == "1月<br>2025年" and "1月<br>2026年" in said and len(said) <= 10

@@ -192,6 +192,56 @@ def test_two_periods_of_one_place_and_an_issue(city, books):
     assert f"上年同期 {year_ago:,} 件" in text and "已选定一个事项" in text
 
 
+def hidden_on_the_map() -> tuple[str, str]:
+    """A town with 5 items or more of an issue, whose count the map hides for the sake of a neighbour's."""
+
+    def script() -> None:
+        from datetime import date
+
+        import polars as pl
+        import streamlit as st
+
+        from app import disclosure, filters, marts
+        from app.parts import area
+
+        marts.begin_run()
+        for issue in marts.query("issues")["issue_code"]:
+            choice, span = filters.Choice(issue=issue), filters.Period(1, date(2026, 11, 9))
+            places = area.counted(choice, span, marts.meta()["city_code"])
+            for code in places.filter(
+                pl.col("place_level") == "town", pl.col("n_events" + disclosure.MARK) == disclosure.HIDDEN
+            )["place_code"]:
+                of_town = {**choice.parameters(), "town": code, **span.parameters(), "first_on": span.from_on}
+                n = marts.query("compare_weeks", **of_town, not_county=None, not_town=None)["n_events"].sum()
+                if n >= disclosure.threshold(issue):
+                    st.text(f"{code} {issue}")
+                    st.stop()
+
+    town, issue = AppTest.from_function(script, default_timeout=60).run().text[0].value.split()
+    return town, issue
+
+
+def test_what_the_map_hides_is_not_told_here(city):
+    town, issue = hidden_on_the_map()
+    text = said(opened(one=town, issue=issue, weeks="1", week="2026-W46"))
+    assert "件数隐去" in text and "与热点地图一致" in text and "每万人" not in text
+
+
+def test_items_without_a_place_are_on_neither_side(city):
+    ((county,),) = city(
+        "select county_code from event where county_code is not null group by 1 order by count(*) desc limit 1"
+    )
+    assert "不在任何一边" in said(opened(one=county, weeks="4", week="2026-W46"))
+    assert "不在任何一边" not in said(opened(what="periods", weeks="4", week="2026-W46", against="before"))
+
+
+def test_the_sign_says_which_way():
+    from app.parts.compare import _verdict
+
+    assert [_verdict(comparison.CLEAR, more) for more in (0.3, -0.3)] == ["▲ 明显", "▼ 明显"]
+    assert _verdict(comparison.CHANCE, -0.3) == comparison.CHANCE
+
+
 def test_too_little_to_compare_is_said(city):
     community = "select town_code, issue_code from event where town_code is not null group by all having count(*) = 1 order by all limit 1"
     ((town, issue),) = city(community)

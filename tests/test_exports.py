@@ -349,7 +349,7 @@ PAGES = {
     "intake": [{"tab": "批次"}, {"tab": "数据质量"}, {"tab": "名称与位置"}],
 }
 EVERYWHERE = [(view, params) for view, several in PAGES.items() for params in several]
-EXEMPT = ("本周研判数字", "上升最快的事项")
+EXEMPT = ("本周研判数字", "超出预期最多的事项")
 """A whole city, or (the page intake) ledgers of rows; see app/disclosure.py."""
 
 

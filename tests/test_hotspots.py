@@ -202,7 +202,7 @@ def test_chosen_places_are_in_the_url_listed_and_lead_to_the_items(full):
     numbers = pl.Series(listed["n_events"].astype(str).str.strip().str.replace(",", "").to_list()).cast(
         pl.Int64, strict=False
     )
-    assert 0.8 * n < numbers.sum() <= n
+    assert 0.5 * n < numbers.sum() <= n, "a small city: what one of the two hides is not in the sum"
     assert not numbers.drop_nulls().is_between(1, 4).any()
     to_items = [link.proto.query_string for link in at.get("page_link") if "的具体事项" in link.proto.label]
     assert [f"county={code}" in text for code, text in zip(codes, to_items, strict=True)] == [True, True]

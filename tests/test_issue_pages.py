@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app import growth, reader
 from app.charts import quadrant
 from app.exports import picture, slides
+from app.parts import recurring
 from app.parts.one_issue import coming
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,10 +125,11 @@ def make_moving() -> pl.DataFrame:
 def test_the_quadrant_names_what_moves_and_can_be_taken_away():
     figure = quadrant.volume_growth(make_moving(), title="量与升降", large_from=100, common=0.1, change_label="较上期")
     texts = [note.text for note in figure.layout.annotations]
-    assert "供暖 ▲1,100%" in texts and "入学 ▼75%" in texts
-    few = make_moving().with_columns(pl.lit(None, pl.Float64).alias("change_share"))  # bases too small for a percentage
-    of_few = quadrant.volume_growth(few, title="", large_from=100, common=0.1, change_label="较上期")
-    assert "供暖 40 → 480 件" in [note.text for note in of_few.layout.annotations]
+    drawn = dict(make_moving().select("issue_name", "growth_share").iter_rows())
+    assert (
+        f"供暖 ▲{drawn['供暖']:.0%}" in texts and f"入学 ▼{-drawn['入学']:.0%}" in texts
+    )  # as high as the point stands
+    assert "100 件起为“量大”（合占一半）" in texts
     assert all(f"<b>{name}</b>" in texts for name in ("量大且升", "量大且降", "量小且升", "量小且降"))
     points = figure.data[-1]
     assert len(points.x) == 23 and set(points.customdata) == set(make_moving()["issue_code"])
@@ -242,6 +244,24 @@ def test_without_a_community_the_cell_is_the_place():
     assert runs(*(make_event(n, is_counted_only=True) for n in range(3))) == []
 
 
+def test_small_runs_of_the_whole_city_tell_no_count():
+    rows = pl.DataFrame(
+        {
+            "n_events": [9, 4, 3],
+            "n_after_closing": [2, 3, 0],
+            "last_on": [date(2026, 11, 9), date(2026, 11, 8), date(2026, 11, 1)],
+        }
+    )
+    safe = recurring._with_hidden(rows, pl.Series([5, 5, 5]))
+    assert safe["n_events"].to_list() == [9, None, None] and safe["n_after_closing"].to_list() == [2, None, None]
+    assert safe["n_events__mark"].to_list() == [None, "<5", "<5"]
+    assert safe["last_on"].to_list() == [
+        date(2026, 11, 9),
+        date(2026, 11, 1),
+        date(2026, 11, 8),
+    ]  # not by what is hidden
+
+
 # ---------------------------------------------------------------- items by pages
 
 
@@ -348,6 +368,16 @@ def test_items_narrowed_to_a_unit_and_a_word(full):
     assert not at.exception and f"{n_both:,} 件，新的在前" in said(at)
     at = opened(issue=issue, weeks="52", week="2026-W46", word="张伟强")  # not one of the words offered
     assert not at.exception and n_shown(at) == 100 and "word" not in at.query_params
+
+
+def test_the_matters_are_those_of_the_town_chosen(full):
+    issue, _ = most_frequent(full)
+    scope = {**EVERYTHING, **SPAN, "issue": issue, "n_rows": 1000}
+    with asking(full) as ask:
+        whole = ask("issue_matters", **scope)
+        towns = ask("places").filter(pl.col("place_level") == "town")["place_code"]
+        of_towns = sum(len(ask("issue_matters", **scope | {"town": town})) for town in towns)
+    assert of_towns == len(whole.filter(pl.col("place_level") != "county")) and len(whole)
 
 
 def test_the_coming_month_is_told_from_the_years_before():

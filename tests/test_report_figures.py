@@ -83,7 +83,7 @@ def test_the_week_is_the_week_of_the_page(demo_home, ask, monkeypatch):
     text = said(at)
     top = [wording.escape(sentence) for sentence in week.warnings["sentence"].head(5)]
     assert top and [text.index(sentence) for sentence in top] == sorted(text.index(sentence) for sentence in top)
-    rising = text.split("上升最快的事项")[1]
+    rising = text.split("超出预期最多的事项")[1]
     assert all(name in rising for name in week.rising["issue_name"].head(6))
     assert Counter(week.followup["outcome"]) == {
         word: text.count(word) for word in warned.OUTCOMES.values() if text.count(word)

@@ -1,11 +1,13 @@
 """收藏: kept for whom it is, found again as it was, and nothing in it that is not ours."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.casework import saved, store
 from app.casework.cases import Refused
@@ -99,3 +101,25 @@ def test_every_filter_of_the_pages_can_be_kept():
     per_kind = set(re.findall(r'key=f"\{code\}_(\w+)"', (APP / "parts" / "ledger.py").read_text(encoding="utf-8")))
     assert {"period", "subtype", "state", "unit"} <= per_kind
     assert all(saved.LEDGER.fullmatch(f"leader_case_{name}") for name in ("period", "subtype", "state", "unit"))
+
+
+def link_of(query: dict[str, str]) -> dict[str, str]:
+    """What the link of a saved view says while the newest week is 2026-W46."""
+
+    def script(query: dict[str, str]) -> None:
+        import streamlit as st
+
+        from app.casework.saved import View
+        from app.parts.saved import _query
+
+        st.json(_query(View(1, "例会", "weekly", query, True, None, None), "2026-W46"))
+
+    return json.loads(AppTest.from_function(script, args=(query,)).run().json[0].value)
+
+
+def test_a_view_of_no_one_week_opens_on_the_newest(state):
+    keep("总是最新", week=saved.NEWEST, county="990101")
+    kept = saved.of(**MINE)[0].query
+    assert link_of(kept) == {"county": "990101", "week": "2026-W46"}, "in the link: no step of its own in the history"
+    assert link_of({**kept, "asof": "2026-10-01"}) == {"county": "990101", "asof": "2026-10-01"}, "another day's newest"
+    assert link_of({"week": "2026-W40"}) == {"week": "2026-W40"} and link_of({"topic": "a"}) == {"topic": "a"}

@@ -14,9 +14,10 @@ from app import disclosure, forecast, page, year_ago
 from app.charts.multiples import multiples
 from app.charts.outlook import components, fan
 from app.charts.seasons import year_calendar
-from app.charts.series import trend
+from app.charts.series import lines, trend
+from app.charts.style import period_ticks
 from app.exports import picture
-from app.parts import course, inside, outlook, rhythm
+from app.parts import course, inside, judged, outlook, rhythm
 
 ROOT = Path(__file__).resolve().parents[1]
 MAIN = str(ROOT / "app" / "main.py")
@@ -100,6 +101,19 @@ def test_weeks_around_the_festival_meet_each_other():
     assert {monday for monday in mondays if year_ago.year_before(monday) in festivals} == festivals & set(mondays)
     far = [monday for monday in mondays if 4 <= monday.month <= 11]
     assert all(year_ago.year_before(monday) == monday - timedelta(weeks=52) for monday in far)
+
+
+def test_near_the_festival_the_answer_tells_both_ways_of_matching():
+    def answered(monday: date) -> str:
+        weeks = pl.DataFrame({"period_start_on": [monday - timedelta(weeks=n) for n in range(4)]}).with_columns(
+            pl.lit(100).alias("n_events"), pl.lit(False).alias("is_incomplete"), pl.lit(50).alias("n_events_year_ago"),
+            pl.lit(200).alias("n_events_aligned"),
+        )  # fmt: skip
+        return course.answer(weeks, "登记", monday)
+
+    assert answered(date(2026, 2, 23)) == "近 4 周登记 400 件，较去年同期 +100.0%（按春节对齐 −50.0%）。"
+    assert answered(date(2026, 11, 9)) == "近 4 周登记 400 件，较去年同期 +100.0%。"
+    assert next(iter(year_ago.WAYS)) == "week"  # the default
 
 
 # ---------------------------------------------------------------- forecast
@@ -217,6 +231,28 @@ def test_of_a_week_one_point_alone_answers_to_the_pointer():
     assert picture.png(figure)[:4] == b"\x89PNG"
 
 
+def test_a_period_between_hidden_ones_is_a_point_and_hidden_weeks_leave_no_highest_one():
+    weeks = [date(2026, 1, 5) + timedelta(weeks=n) for n in range(5)]
+    series = pl.DataFrame({"period_start_on": weeks, "n_events": [8, 9, None, 17, None]})
+    points = [trace for trace in trend(series, title="点").data if trace.mode == "markers"]
+    assert [list(trace.y) for trace in points] == [[17]]
+    place = series.with_columns(
+        pl.lit("990101").alias("place_code"), pl.lit("甲县").alias("label"), pl.lit(None, pl.Float64).alias("change_share"),
+        pl.lit([False, False, True, False, True]).explode().alias("is_hidden"),
+    )  # fmt: skip
+    texts = [[note.text for note in multiples(one, title="各县区").layout.annotations] for one in (place, place.drop("is_hidden"))]  # fmt: skip
+    assert "17" not in texts[0] and "17" in texts[1]
+
+
+def test_axes_of_quarters_and_of_an_index():
+    quarters = [date(2025, 4, 1), date(2025, 7, 1), date(2025, 10, 1), date(2026, 1, 1)]
+    assert period_ticks(quarters)[1] == ["二季度<br>2025年", "三季度", "四季度", "一季度<br>2026年"]
+    frame = pl.DataFrame({"series_name": ["甲", "甲"], "period_start_on": [MONDAY, MONDAY + timedelta(weeks=1)], "n_events": [83.0, 131.0]})  # fmt: skip
+    figure = lines(frame, title="指数", low=75)
+    assert list(figure.layout.yaxis.tickvals) == [80, 100, 120]
+    assert any("纵轴不从 0 起" in note.text for note in figure.layout.annotations)
+
+
 # ---------------------------------------------------------------- what leaves the screen
 
 
@@ -289,6 +325,27 @@ def test_another_date_says_what_it_leaves_out(asked, basis):
     assert frame.filter(pl.col("period_start_on").cast(pl.Date) == date(2026, 10, 1))["n_events"].item() == counted
     assert "件来源没有填发生日期" in said(at) if basis == "occurred" else "办结日期以最近一次导入为准" in said(at)
     assert n > missing > 0 and "比预期" not in said(at)
+    assert ("只计填有发生日期的，约" in said(at)) == (basis == "occurred") and "series_name" not in frame.columns
+
+
+def test_of_all_issues_of_a_town_nothing_is_expected(asked):
+    (town, county, n), *_ = asked("select town_code, min(county_code), count(*) from event where registered_on >= date '2026-10-19' and town_code is not null group by 1 order by 3 desc")  # fmt: skip
+    at = opened(county=county, town=town)
+    assert f"近 4 周登记 {n:,} 件" in said(at) and "预期" not in said(at).split("</p>")[0]
+    assert '"预期"' not in at.get("plotly_chart")[0].proto.spec and "各大类预期之和" not in said(at)
+    at = opened(county=county)
+    assert "预期" in at.get("plotly_chart")[0].proto.spec and "分县区" not in str(at.get("button_group"))
+
+
+def test_nothing_registered_is_said_in_figures(asked):
+    silent = asked("select i.issue_code, c.place_code from issue i, place c where c.place_level = 'county' and not exists (select 1 from event e where e.issue_code = i.issue_code and e.county_code = c.place_code and e.registered_on >= date '2026-10-19') order by 1, 2")  # fmt: skip
+    issue, county = silent[0]
+    assert "近 4 周登记 0 件" in said(opened(county=county, issue=issue))
+
+
+def test_few_items_are_no_alarm():
+    verdicts = pl.DataFrame({"observed": [4, 5, 9, None], "status": ["alarm", "alarm", "normal", "alarm"]})
+    assert verdicts.select(judged.IS_ALARM).to_series().fill_null(False).to_list() == [False, True, False, False]
 
 
 def test_each_part_opens_and_a_week_can_be_looked_at(asked):

@@ -385,7 +385,7 @@ def test_rising_issues_are_above_their_bound_largest_excess_first(full):
         "select issue_name from weekly_detection join issue using (issue_code) where place_level = 'city' "
         "and week_start_on = '2026-11-09' and observed > upper_bound and observed >= 5 order by observed - expected desc limit 6",
     )
-    body = said(opened("weekly")).split("上升最快的事项")[1]
+    body = said(opened("weekly")).split("超出预期最多的事项")[1]
     if not rows:
         assert "正常范围" in body
     at = [body.index(name) for (name,) in rows]

@@ -30,6 +30,8 @@ KEPT = {
 LEDGER = re.compile(r"[a-z_]{1,40}_(period|state|unit|subtype)")
 """The filters of 台账, one set a kind."""
 CODE = re.compile(r"[A-Za-z0-9_.:\-]{1,60}")
+NEWEST = "newest"
+"""As the week of a view: whichever is the newest when it is opened."""
 MAX_NAME, MAX_VALUE, MAX_KEPT = 40, 80, 200
 """Characters of a name and of a value; views of one owner."""
 

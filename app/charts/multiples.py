@@ -22,7 +22,8 @@ def multiples(
     """One panel a place, in the order of the first mention; weeks from left to right, 0 at the bottom of each.
 
     frame: place_code, label, period_start_on, n_events (null = unknown or hidden: a gap), change_share (the same on all
-    rows of a place; null = not told); optional expected, upper_bound (the band), is_alarm (a red triangle).
+    rows of a place; null = not told); optional expected, upper_bound (the band), is_alarm (a red triangle), is_hidden: a place
+    with such a week is not told its highest one, which may be among them.
     is_common: one scale for all panels, else each has its own. The points carry place_code as customdata.
     """
     if frame.is_empty():
@@ -66,6 +67,8 @@ def multiples(
     _draw(figure, drawn, codes, hovers)
     style.say_all(figure, words)
     scale = f"各图同一刻度，最高 {style.number(common)}" if is_common else "各图各用自己的刻度，数字是最高一周"
+    if "is_hidden" in frame.columns and frame["is_hidden"].any():
+        scale += "（有隐去的周，不标）"
     first, last = (f"{day.year}年{day.month}月" for day in (starts[0], starts[-1]))
     style.subtitle(figure, f"单位：{unit}/周　{first}—{last}　{scale}" + (f"　{remark}" if remark else ""))
     return figure
@@ -114,6 +117,8 @@ def _said(
     if share is not None:
         told = style.signed_per_cent(share)
         said.append(style.said(told, x=column + RIGHT, xanchor="right", colour=colour, **top))
+    if "is_hidden" in place.columns and place["is_hidden"].any():
+        return said
     values = place["n_events"].to_list()
     known = [k for k, value in enumerate(values) if value is not None]
     if known:

@@ -8,6 +8,7 @@ import polars as pl
 
 from app.charts import style
 from app.charts.native import Native, Series
+from app.charts.series import add_alone
 from app.palette import ACCENT, BAND_EDGE, CATEGORICAL, EXPECTED, FAINT, MUTED, RULE, SEQUENTIAL
 
 OUTER, INNER = SEQUENTIAL[0], SEQUENTIAL[2]
@@ -44,6 +45,7 @@ def fan(past: pl.DataFrame, ahead: pl.DataFrame, *, title: str, unit: str = "件
         line={"color": ACCENT, "width": 2.4}, connectgaps=False,
         hovertemplate="%{x|%Y年%m月%d日}<br><b>%{y:,} " + unit + "</b><extra></extra>",
     )  # fmt: skip
+    add_alone(figure, "实际", [day.isoformat() for day in days], past["n_events"].to_list(), ACCENT)
     said = [
         f"预测 {row['expected']:,.0f} {unit}<br>80% 在 {row['low_80']:,.0f}—{row['high_80']:,.0f}"
         f"<br>95% 在 {row['low_95']:,.0f}—{row['high_95']:,.0f}"

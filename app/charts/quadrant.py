@@ -15,7 +15,9 @@ TOP = math.log(5)
 """Logarithm of now ÷ before from which a point stands at the edge, with an arrow; its label says the figure."""
 TICKS = (-0.8, -0.5, -0.3, 0.0, 0.5, 1.0, 2.0, 4.0)
 NAMES = (("量小且升", "量大且升"), ("量小且降", "量大且降"))
-PLOT_WIDTH, N_LARGEST, CLEARANCE = 700, 8, 5
+PLOT_WIDTH, N_LARGEST = 676, 8
+LEADERS = (22, 36, 52)
+"""Pixels from a point to its name where beside it is no room; a line joins them."""
 LINE = style.SMALL_SIZE + 3
 
 Box = tuple[float, float, float, float]
@@ -47,15 +49,29 @@ def volume_growth(
     _intervals(figure, rows)
     _points(figure, rows, change_label)
     words = _corners(split, across, up)
+    from_here = f"{large_from:,} 件起为“量大”（合占一半）"
+    is_right = _x(split, across) + style.text_width(from_here, style.SMALL_SIZE) + 10 > PLOT_WIDTH
+    words.append(
+        style.said(
+            from_here, x=split, y=0, yref="paper", yanchor="bottom", yshift=LINE + 6,
+            xanchor="right" if is_right else "left", xshift=-5 if is_right else 5,
+        )
+    )  # fmt: skip
     of_all = f"全部事项 {style.signed_per_cent(common)}" if abs(common) >= 0.005 else ""
     if of_all:
         words.append(
             style.said(of_all, x=1, xref="paper", xanchor="right", y=_up(common), yanchor="bottom", align="right")
         )
-    style.say_all(figure, [*words, *_labels(rows, across, up, height - 62 - 34, (of_all, _up(common)))])
+    plot_height = height - 62 - 34
+    width, at = style.text_width(from_here, style.SMALL_SIZE) + 5, _x(split, across)
+    bottom = plot_height - 6
+    said = (at - width if is_right else at, bottom - 2 * LINE, at if is_right else at + width, bottom - LINE)
+    names, leaders = _labels(rows, across, up, plot_height, (of_all, _up(common)), said)
+    style.say_all(figure, [*words, *names])
+    style.layout_of(figure).shapes = [*style.layout_of(figure).shapes, *leaders]
     style.subtitle(
         figure,
-        "横轴：件数（对数）　纵轴：" + change_label + "，小数量向全部事项的变化收缩　● 明显　○ 可能　灰点 看不出升降",
+        f"横轴：件数（对数）　纵轴：{change_label}，小数量向全部事项的变化收缩　● 明显　○ 可能　细竖线 95% 区间　灰点 看不出",
     )
     return figure
 
@@ -63,6 +79,11 @@ def volume_growth(
 def _up(share: float) -> float:
     """A growth as a height: the logarithm of now ÷ before, cut off far out."""
     return max(-TOP, min(TOP, math.log1p(max(share, -0.99))))
+
+
+def _x(at: float, across: Sequence[float]) -> float:
+    """Pixels from the left edge of the plot."""
+    return (at - across[0]) / (across[1] - across[0]) * PLOT_WIDTH
 
 
 def _axes(figure: go.Figure, across: Sequence[float], up: Sequence[float], change_label: str) -> None:
@@ -163,16 +184,16 @@ def _labels(
     up: Sequence[float],
     plot_height: float,
     at_right: tuple[str, float],
-) -> list[dict[str, Any]]:
-    """Names beside their points where they cover neither another name nor a named or coloured point: those that move first. at_right: words that
-    stand at the right edge already, and their height."""
+    said_already: Box,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Names with the growth as drawn, beside their points or a leader line away, where they cover no name and no point: those
+    that move first. at_right: words that stand at the right edge already, and their height; said_already: other words. With them the leader lines."""
 
     def down(height: float) -> float:
         return (up[1] - height) / (up[1] - up[0]) * plot_height
 
     def pixel(row: Mapping[str, Any]) -> tuple[float, float]:
-        x = (math.log10(row["n_events"]) - across[0]) / (across[1] - across[0]) * PLOT_WIDTH
-        return x, down(_up(row["growth_share"]))
+        return _x(math.log10(row["n_events"]), across), down(_up(row["growth_share"]))
 
     moving = [row for row in rows if row["standing"] != "open"]
     wanted = sorted(moving, key=lambda row: row["standing"] not in ("up", "down"))
@@ -181,42 +202,48 @@ def _labels(
     taken: list[Box] = [(x, y, x + corner, y + 22) for x in (0.0, PLOT_WIDTH - corner) for y in (0.0, plot_height - 22)]
     edge = down(at_right[1])
     taken.append((PLOT_WIDTH - style.text_width(at_right[0], style.SMALL_SIZE), edge - LINE, PLOT_WIDTH, edge))
+    taken.append(said_already)
     taken += [(x - 6, y - 6, x + 6, y + 6) for x, y in map(pixel, wanted)]
-    said = []
+    taken += [(x - 3, y - 3, x + 3, y + 3) for x, y in map(pixel, rows)]
+    said, lines = [], []
     for row in wanted:
         x, y = pixel(row)
-        far = ""
-        if row["standing"] != "open":
-            change = row["change_share"]  # null: the base is too small for a percentage
-            far = f"{row['n_before']:,} → {row['n_events']:,} 件" if change is None else style.signed_per_cent(change)
+        far = style.signed_per_cent(row["growth_share"]) if row["standing"] != "open" else ""
         text = f"{style.shorten(row['issue_name'], 9)} {far}".strip()
         width = style.text_width(text, style.SMALL_SIZE) + 2
-        # right, left, above, below: (left edge, top edge, anchors, shifts)
-        places = [
-            (x + 8, y - LINE / 2, "left", "middle", 8, 0),
-            (x - 8 - width, y - LINE / 2, "right", "middle", -8, 0),
-            (x - width / 2, y - 8 - LINE, "center", "bottom", 0, 7),
-            (x - width / 2, y + 8, "center", "top", 0, -7),
-            (x + 7, y - 6 - LINE, "left", "bottom", 6, 5),
-            (x - 7 - width, y - 6 - LINE, "right", "bottom", -6, 5),
-            (x + 7, y + 6, "left", "top", 6, -5),
-            (x - 7 - width, y + 6, "right", "top", -6, -5),
-        ]
-        for left, top, xanchor, yanchor, xshift, yshift in places:
+        for dx, dy in _places():
+            xanchor = "left" if dx > 0 else "right" if dx < 0 else "center"
+            yanchor = "bottom" if dy < 0 else "top" if dy > 0 else "middle"
+            left = x + dx - {"left": 0, "right": width, "center": width / 2}[xanchor]
+            top = y + dy - {"top": 0, "bottom": LINE, "middle": LINE / 2}[yanchor]
             box = (left, top, left + width, top + LINE)
             is_inside = left >= 0 and box[2] <= PLOT_WIDTH and top >= 0 and box[3] <= plot_height
-            own = (x - 6, y - 6, x + 6, y + 6)
-            if is_inside and not any(_overlap(box, other) for other in taken if other != own):
+            if is_inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                said.append(
-                    style.said(
-                        style.plain(text), x=math.log10(row["n_events"]), y=_up(row["growth_share"]), xanchor=xanchor,
-                        yanchor=yanchor, xshift=xshift, yshift=yshift,
-                        colour=INK if row["standing"] == "open" else _colour(row),
-                    )
-                )  # fmt: skip
+                at, height = math.log10(row["n_events"]), _up(row["growth_share"])
+                colour = INK if row["standing"] == "open" else _colour(row)
+                place: dict[str, Any] = {"x": at, "y": height, "xshift": dx, "yshift": -dy}
+                if max(abs(dx), abs(dy)) >= LEADERS[0]:  # line and name in the units of the axes: they stay together
+                    place = {
+                        "x": at + dx / PLOT_WIDTH * (across[1] - across[0]),
+                        "y": height - dy / plot_height * (up[1] - up[0]),
+                    }
+                    ends = {"x0": at, "y0": height, "x1": place["x"], "y1": place["y"]}
+                    lines.append({"type": "line", "line": {"color": MUTED, "width": 1}, **ends})
+                said.append(style.said(style.plain(text), xanchor=xanchor, yanchor=yanchor, colour=colour, **place))
                 break
-    return said
+    return said, lines
+
+
+def _places() -> list[tuple[float, float]]:
+    """Where a name may begin, in pixels right of and below its point: beside it, at its corners, then further away."""
+    near = [(8, 0), (-8, 0), (0, -8), (0, 8), (7, -6), (-7, -6), (7, 6), (-7, 6)]
+    far = [
+        (dx * n, dy * n)
+        for n in LEADERS
+        for dx, dy in ((0.8, -0.8), (-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8), (0, -1), (0, 1), (1.4, 0), (-1.4, 0))
+    ]
+    return [*near, *far]
 
 
 def _overlap(one: Box, other: Box) -> bool:

@@ -399,7 +399,10 @@ def _tile_words(name: str, figures: str, tile: _Box) -> tuple[str, float]:
     size = TILE_SIZES[-1]
     em, n_lines = _room(tile, size)
     if n_lines < 1 or em < 3:
-        return "", size
+        step = max(1, int(em))  # a narrow high tile: the whole name, two signs a line
+        lines = [name[at : at + step] for at in range(0, len(name), step)]
+        is_said = step > 1 and len(lines) <= n_lines
+        return ("<br>".join(map(style.plain, lines)) if is_said else ""), size
     if n_lines == 1:
         return style.plain(style.shorten(name, em)), size
     first = _lines(name, em, n_lines - 1) or [style.shorten(name, em)]

@@ -172,7 +172,7 @@ def year_calendar(frame: pl.DataFrame, *, title: str, remark: str = "") -> go.Fi
     style.say_all(figure, words)
     style.subtitle(
         figure,
-        f"每格一天，颜色越醒目件数越多（{style.number(pale)} 件及以下—{style.number(full)} 件及以上）　红点：法定节假日，红圈：调休上班"
+        f"每格一天，颜色越醒目件数越多（{style.number(pale)} 件{'及以下' if pale else ''}—{style.number(full)} 件及以上）　红点：法定节假日，红圈：调休上班"
         + (f"　{remark}" if remark else ""),
     )
     return figure

@@ -170,10 +170,21 @@ def _add_line(figure: go.Figure, name: str, x: Sequence[str], y: Sequence[Any], 
     figure.add_scatter(x=list(x), y=list(y), mode="lines", name=name, line=line, connectgaps=False, **how)
 
 
+def add_alone(figure: go.Figure, name: str, x: Sequence[str], y: Sequence[Any], colour: str) -> None:
+    """A point for each value without a neighbour, which a line alone would not show. No trace where there is none."""
+    at = [run.start for run in _runs(y) if len(run) == 1]
+    if at:
+        figure.add_scatter(
+            x=[x[k] for k in at], y=[y[k] for k in at], mode="markers", name=name, hoverinfo="skip",
+            marker={"symbol": "circle", "size": 5, "color": colour},
+        )  # fmt: skip
+
+
 def _add_year_ago(figure: go.Figure, starts: Sequence[date], values: Sequence[Any], unit: str) -> None:
     if any(value is not None for value in values):
         hover = f"去年同期 %{{y:,}} {unit}<extra></extra>"
         _add_line(figure, "去年同期", _iso(starts), values, hover, color=FAINT, width=1.6, dash="dash")
+        add_alone(figure, "去年同期", _iso(starts), values, FAINT)
 
 
 def _add_expected(
@@ -196,6 +207,7 @@ def _add_actual(
     days, pattern = _iso(starts), _date_pattern(starts)
     hover = f"%{{x|{pattern}}}<br><b>%{{y:,}} {unit}</b>"
     _add_line(figure, "实际", days[:n_whole], values[:n_whole], hover + "<extra></extra>", color=ACCENT, width=2.4)
+    add_alone(figure, "实际", days, values, ACCENT)
     if n_whole == len(days):
         return
     first = max(0, n_whole - 1)
@@ -329,7 +341,9 @@ def lines(
             labels.append((shown[name], float(known[-1]), CATEGORICAL[k]))
     style.end_labels(figure, labels, bounds)
     n_grey = len(order) - len(coloured)
-    said = f"灰线：其余 {n_grey} 项" if n_grey else ""
+    said = "　".join(
+        part for part in ("纵轴不从 0 起" if low else "", f"灰线：其余 {n_grey} 项" if n_grey else "") if part
+    )
     style.subtitle(figure, f"单位：{unit}" + (f"　{said}" if said else ""))
     told = [Series(name, values[name], "line", CATEGORICAL[k]) for k, name in enumerate(coloured)]
     told += [Series(name, values[name], "context", FAINT) for name in order if name not in coloured]

@@ -163,7 +163,7 @@ def period_days(starts: Sequence[date]) -> int:
 def period_ticks(starts: Sequence[date], n: int = 9) -> tuple[list[str], list[str]]:
     """Where are the date ticks and what do they say? The year stands below the first tick and each first of a year.
 
-    starts: ascending. Up to about four months of days or weeks are marked 03-04; longer ones by month.
+    starts: ascending. Up to about four months of days or weeks are marked 3月4日; longer ones by month.
     """
     if not starts:
         return [], []
@@ -171,21 +171,25 @@ def period_ticks(starts: Sequence[date], n: int = 9) -> tuple[list[str], list[st
     if (last - first).days <= 125 and period_days(starts) < 28:
         every = math.ceil(len(starts) / n)
         marked = list(starts)[::-1][::every][::-1]
-        return _with_years(marked, "%m-%d")
+        return _with_years(marked, "%-m月%-d日")
     months = (last.year - first.year) * 12 + last.month - first.month + 1
-    every = next((k for k in (1, 2, 3, 6, 12, 24, 60) if months / k <= n), 120)
+    is_quarters = 80 < period_days(starts) < 100
+    every = next((k for k in (1, 2, 3, 6, 12, 24, 60) if months / k <= n and (k >= 3 or not is_quarters)), 120)
     marked = []
     for k in range(months):
         month = date(first.year + (first.month - 1 + k) // 12, (first.month - 1 + k) % 12 + 1, 1)
         if month >= first - timedelta(days=6) and (month.month - 1 + 12 * (month.year % 60)) % every == 0:
             marked.append(month)
-    return _with_years(marked or [first], "%-m月")
+    return _with_years(marked or [first], "季度" if is_quarters else "%-m月")
 
 
 def _with_years(marked: Sequence[date], pattern: str) -> tuple[list[str], list[str]]:
     texts, year = [], None
     for day in marked:
-        text = f"{day.month}月" if pattern == "%-m月" else day.strftime(pattern)
+        if pattern == "季度":
+            text = f"{'一二三四'[(day.month - 1) // 3]}季度"
+        else:
+            text = f"{day.month}月" + ("" if pattern == "%-m月" else f"{day.day}日")
         texts.append(text if day.year == year else f"{text}<br>{day.year}年")
         year = day.year
     return [day.isoformat() for day in marked], texts
@@ -318,7 +322,8 @@ def subtitle(figure: go.Figure, text: str, *, sign: str = "", sign_means: str = 
 def show_values(figure: go.Figure, high: float, *, low: float = 0) -> list[float]:
     """A y axis from `low` (zero) to just above `high`, hairlines, thousands separators. Returns its range."""
     bounds = [low, (high or 1) * 1.05]
-    ticks = [tick for tick in round_ticks(high) if low <= tick <= bounds[1]]
+    step = round_ticks(high - low if high > low else high)[1]
+    ticks = [k * step for k in range(math.ceil(low / step), math.floor(bounds[1] / step + 1e-9) + 1)]
     figure.update_yaxes(
         visible=True,
         range=bounds,
@@ -391,12 +396,12 @@ def label_margin(texts: Sequence[str], size: float = SMALL_SIZE) -> float:
     return 12 + max((text_width(text, size) for text in texts), default=0)
 
 
-def empty(title: str, *, height: int = 200) -> go.Figure:
-    """The figure when there is nothing to draw; it says so."""
+def empty(title: str, *, height: int = 200, said: str = NO_DATA) -> go.Figure:
+    """The figure when there is nothing to draw; it says so, or why."""
     figure = paper_figure(title, height=height)
     figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(range=[0, 1])
-    say(figure, NO_DATA, x=0.5, y=0.5, xref="paper", yref="paper", xanchor="center", size=TEXT_SIZE)
+    say(figure, said, x=0.5, y=0.5, xref="paper", yref="paper", xanchor="center", size=TEXT_SIZE)
     return figure
 
 

@@ -93,7 +93,7 @@ def sentence(cluster: Mapping[str, Any]) -> str:
 
 
 def where(cluster: Mapping[str, Any]) -> str:
-    """云溪区和平街道的柳岸社区、云水社区等 4 处（半径 1.2 公里）"""
+    """云溪区和平街道的柳岸社区、云水社区等 4 处（半径 1.2 公里）；云溪区的和平街道柳岸社区、青山镇李家村（…）"""
     town = "".join(name for name in (cluster["county_name"], cluster["town_name"]) if name)
     n, named = cluster["n_places"], cluster["place_names"]
     others = f"等 {n} 处" if not named or n > named.count("、") + 1 else ""

@@ -13,6 +13,7 @@ from app import comparison, disclosure, filters, marts, page, wording
 from app.charts.comparison import dumbbell
 from app.charts.series import lines
 from app.filters import Choice, Period
+from app.parts import area
 from app.parts.course import safe_course
 
 KINDS = {"areas": "两个区域", "periods": "两个时段"}
@@ -118,7 +119,9 @@ class Found(NamedTuple):
 
     def notes(self, edition: page.Edition, *said: str) -> list[str]:
         small = disclosure.note(self.k) if self.k else ""
-        return edition.notes(f"{self.about}。按登记日期计。", *said, small)
+        without = any(side.but_county or side.but_town for side in self.sides)
+        lost = "没有写明在哪个县区（镇街）的事项不在任何一边，两边相加会少于总数。" if without else ""
+        return edition.notes(f"{self.about}。按登记日期计。", lost, *said, small)
 
 
 # ---------------------------------------------------------------- which two
@@ -228,7 +231,18 @@ def periods(edition: page.Edition, n_weeks: int, week: date, first: Any, second:
 # ---------------------------------------------------------------- their figures
 
 
-def counted(sides: tuple[Side, Side]) -> Found:
+def _hidden(sides: tuple[Side, Side], city_code: str) -> list[str]:
+    """The places of either side whose total the map and the tables of places hide: it would tell another's small count."""
+    names = []
+    for choice, span in {(side.choice, side.span): None for side in sides}:
+        code = choice.town or choice.county
+        if code is not None:
+            place = area.counted(choice, span, city_code).row(by_predicate=pl.col("place_code") == code, named=True)
+            names += [place["place_name"]] if place["n_events" + disclosure.MARK] else []
+    return list(dict.fromkeys(names))
+
+
+def counted(sides: tuple[Side, Side], city_code: str) -> Found:
     """The figures both are compared by; stops with a sentence where they are none or too few to be shown."""
     weeks, spread, issues = [], [], []
     for side in sides:
@@ -254,6 +268,11 @@ def counted(sides: tuple[Side, Side]) -> Found:
         st.stop()
     if min(total) < found.k:
         page.quiet(f"其中一边不足 {found.k} 件，按最小格子规则不列，也不比较。可放宽时段或事项。")
+        st.stop()
+    if hidden := _hidden(sides, city_code):
+        page.quiet(
+            f"{'、'.join(hidden)}的件数隐去，以防倒推出别处的小数（与热点地图一致），这里也不比较。可放宽时段或事项。"
+        )
         st.stop()
     return found
 
@@ -323,7 +342,7 @@ def headline(found: Found, edition: page.Edition) -> None:
         "what": "指标", "one": found.names[0], "other": found.names[1], "difference": "相差", "interval": "95% 区间", "verdict": "判断",
     }  # fmt: skip
     page.table(
-        frame.with_columns(pl.col("verdict").replace({comparison.CLEAR: "▲ 明显"})),
+        frame,
         [
             page.Column(name, "text" if name in ("what", "verdict") else "figure", label)
             for name, label in labels.items()
@@ -367,8 +386,13 @@ def _volume(found: Found) -> dict[str, str]:
         "other": other,
         "difference": "—" if ratio.value is None else f"{ratio.value:.2f} 倍",
         "interval": "—" if ratio.low is None else f"{ratio.low:.2f} 到 {ratio.high:.2f}",
-        "verdict": ratio.verdict,
+        "verdict": _verdict(ratio.verdict, rates[0] - rates[1]),
     }
+
+
+def _verdict(verdict: str, more: float) -> str:
+    """▲ 明显；▼ 明显: with the way of the first side."""
+    return f"{'▲' if more > 0 else '▼'} {verdict}" if verdict == comparison.CLEAR else verdict
 
 
 def _share_row(found: Found, name: str, outcome: list[dict[str, Any]]) -> dict[str, str] | None:
@@ -391,7 +415,7 @@ def _share_row(found: Found, name: str, outcome: list[dict[str, Any]]) -> dict[s
         "other": said[1],
         "difference": points,
         "interval": interval,
-        "verdict": gap.verdict,
+        "verdict": gap.verdict if is_small or gap.value is None else _verdict(gap.verdict, gap.value),
     }
 
 

@@ -12,7 +12,7 @@ from app import disclosure, fields, filters, marts, page, wording
 from app.charts.series import lines, trend
 from app.charts.style import period_days
 from app.parts import judged
-from app.year_ago import year_before
+from app.year_ago import near_festival, year_before
 
 SPANS = {"13": "13周", "26": "26周", "52": "52周", "104": "104周"}
 GRAINS = {"day": "按日", "week": "按周", "month": "按月", "quarter": "按季"}
@@ -76,6 +76,8 @@ class Look:
         if not self.is_judged:
             return weeks
         one = self.choice.issue or self.choice.group
+        if one is None and self.choice.town:
+            return weeks
         if one is None:
             return judged.with_expected_total(weeks, self.place_code, self.week)
         return judged.with_band(weeks, self.place_code, one, self.week)
@@ -90,9 +92,37 @@ def last_weeks(look: Look) -> pl.DataFrame:
     covered = filters.covered_weeks(look.choice.source)
     weeks = with_unknown(by_period(days, "week", first, last), "week", covered)
     weeks = with_incomplete(weeks, "week", look.edition.data_from, look.complete_through("week"))
-    if weeks.is_empty():
-        return weeks
+    if look.way == "week" and any(map(near_festival, weeks["period_start_on"])):
+        aligned = with_year_ago(weeks, look.asked, "week", "festival", covered)["n_events_year_ago"]
+        weeks = weeks.with_columns(aligned.alias("n_events_aligned"))
     return look.with_expected(with_year_ago(weeks, look.asked, "week", look.way, covered))
+
+
+def headline(look: Look) -> str:
+    """The sentence above the page; "" where the data leave a gap."""
+    weeks = last_weeks(look)
+    said = answer(weeks, VERBS[look.basis], look.week)
+    if look.basis != "occurred" or not said:
+        return said
+    last = _answered(weeks)["period_start_on"]
+    span = {"from_on": last[0], "to_on": last[-1] + timedelta(days=6)}
+    given = marts.query("dates_given", **look.choice.parameters(), **span).row(0, named=True)
+    if given["n_occurred_known"] == given["n_events"]:
+        return said
+    return said.replace(
+        " 件", f" 件（只计填有发生日期的，{_tenths(given['n_occurred_known'] / given['n_events'])}）", 1
+    )
+
+
+def _tenths(share: float) -> str:
+    """约三成"""
+    n = round(10 * share)
+    return "不到一成" if n < 1 else "九成以上" if n > 9 else f"约{'一二三四五六七八九'[n - 1]}成"
+
+
+def nothing(look: Look) -> str:
+    """In place of a picture without items."""
+    return f"这个筛选下没有{VERBS[look.basis]}的事项。可放宽时段、区域或事项后再看。"
 
 
 def first_day(through: date, n_weeks: int, grain: str, data_from: date) -> date:
@@ -102,11 +132,14 @@ def first_day(through: date, n_weeks: int, grain: str, data_from: date) -> date:
 
 
 def by_period(days: pl.DataFrame, grain: str, first: date, through: date) -> pl.DataFrame:
-    """Days → periods × series, silent periods as 0. `first` is the start of a period."""
+    """Days → periods × series (all, where there is no item), silent periods as 0. `first` is the start of a period."""
     starts = pl.select(pl.date_range(first, through, EVERY[grain]).alias("period_start_on"))
     counted = days.with_columns(pl.col("day_on").dt.truncate(EVERY[grain]).alias("period_start_on"))
     counted = counted.group_by("period_start_on", "series_name").agg(pl.col("n_events").sum())
-    full = starts.join(counted.select("series_name").unique(), how="cross")
+    names = counted.select("series_name").unique()
+    if names.is_empty():  # silent throughout
+        names = pl.DataFrame({"series_name": ["all"]})
+    full = starts.join(names, how="cross")
     return (
         full.join(counted, on=["period_start_on", "series_name"], how="left")
         .with_columns(pl.col("n_events").fill_null(0))
@@ -179,7 +212,7 @@ def filled_through(source: str | None, data_through: date) -> date:
 def figure(series: pl.DataFrame, *, title: str, unfinished: str = "未满期", is_clickable: bool = False) -> go.Figure:
     """One series with last year and band, or several side by side; what is drawn of the first and last period."""
     if _is_one(series):
-        shown = without_leading(series).drop("series_name")
+        shown = without_leading(series).drop("series_name", strict=False)
         return trend(shown, title=title, height=420, unfinished=unfinished, is_clickable=is_clickable)
     return lines(series.filter(~pl.col("is_incomplete")), title=title, height=420)
 
@@ -237,9 +270,10 @@ def _a_year_earlier(starts: pl.Series) -> pl.Series:
 def answer(weeks: pl.DataFrame, verb: str, week: date) -> str:
     """近 4 周登记 6,812 件，比预期多 230 件，较去年同期 +5.1%。Of the last 4 whole weeks, or as many as there are.
 
-    weeks: period_start_on, n_events, is_incomplete; optional expected, n_events_year_ago. week: the last one looked at.
+    weeks: period_start_on, n_events, is_incomplete; optional expected, n_events_year_ago and, of weeks around 春节,
+    n_events_aligned: last year's matched by the festival. week: the last one looked at.
     """
-    last = weeks.filter(~pl.col("is_incomplete")).sort("period_start_on").tail(ANSWER_WEEKS)
+    last = _answered(weeks)
     if last.is_empty() or last["n_events"].has_nulls():
         return ""
     n, total = len(last), int(last["n_events"].sum())
@@ -257,8 +291,25 @@ def answer(weeks: pl.DataFrame, verb: str, week: date) -> str:
         )
     if "n_events_year_ago" in last.columns and not last["n_events_year_ago"].has_nulls():
         ago = wording.change(total, float(last["n_events_year_ago"].sum()))
-        said.append(f"较去年同期 {ago.words}")
+        if ago.share is not None:
+            said.append(f"较去年同期 {ago.words}{_aligned(last, total)}")
+        elif total:
+            said.append("去年同期件数太少，不比")
     return "，".join(said) + "。"
+
+
+def _answered(weeks: pl.DataFrame) -> pl.DataFrame:
+    return weeks.filter(~pl.col("is_incomplete")).sort("period_start_on").tail(ANSWER_WEEKS)
+
+
+def _aligned(last: pl.DataFrame, total: int) -> str:
+    """（按春节对齐 −17.7%）, where weeks near the festival are told and last year's aligned are known."""
+    if not any(map(near_festival, last["period_start_on"])):
+        return ""
+    if "n_events_aligned" not in last.columns or last["n_events_aligned"].has_nulls():
+        return ""
+    change = wording.change(total, float(last["n_events_aligned"].sum()))
+    return "" if change.share is None else f"（按春节对齐 {change.words}）"
 
 
 def summary(series: pl.DataFrame, grain: str, verb: str = "登记") -> None:
@@ -285,7 +336,7 @@ def summary(series: pl.DataFrame, grain: str, verb: str = "登记") -> None:
     total.metric(f"合计（{span}）", wording.items(sum(known["n_events"])), help=f"{span}之和，按{verb}日期计。")
     now = wording.change(last["n_events"], before)
     latest.metric(
-        f"最近一个整{unit}（{wording.day(last['period_start_on'])}起）",
+        f"最近一个整{unit}（{wording.day(last['period_start_on'])}{'' if grain == 'day' else '起'}）",
         wording.items(last["n_events"]),
         delta=f"环比 {now.words}",
         delta_color="off",

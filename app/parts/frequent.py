@@ -13,7 +13,7 @@ from app.charts import style
 from app.charts.quadrant import volume_growth
 from app.charts.ranks import pareto, treemap
 from app.parts import recurring
-from app.parts.issue import clicked, columns_of, open_issue, safe_issues, safe_picture
+from app.parts.issue import clicked, columns_of, noted, open_issue, safe_drawing, safe_issues, safe_picture
 
 N_BARS, N_NAMED = 20, 5
 PARETO, TREEMAP, QUADRANT = "各事项件数与累计占比", "构成（面积）与较上期变化（颜色）", "量与升降"
@@ -24,6 +24,7 @@ LABELS = {
     "n_events_before": "上期", "n_events_year_ago": "去年同期", "change_share": "较上期", "year_share": "较去年同期",
     "growth_share": "收缩后的变化", "growth_low_share": "95% 下限", "growth_high_share": "95% 上限", "standing": "判断",
 }  # fmt: skip
+NOTHING_BEFORE = f"没有可比的数据，或不足 {wording.SMALL_BASE} 件，不判断升降。"
 GROWTH_RULE = (
     "升降按件数的对数比判断，误差按该事项此前一年逐周的波动放大；要同时超出“不变”和全部事项的变化，节假日后一齐回升的不算。"
     f"“明显”控制了一次看许多项带来的偶然（错误发现率 {growth.FDR:.0%}）；“可能”只看这一项成立，同时看一百项，约有 5 项会碰巧如此。"
@@ -31,9 +32,11 @@ GROWTH_RULE = (
 )
 
 
-def overview(counts: pl.DataFrame, scope: dict, choice: filters.Choice, span: filters.Period, notes: list[str]) -> None:
+def overview(
+    counts: pl.DataFrame, scope: dict, choice: filters.Choice, span: filters.Period, edition: page.Edition
+) -> None:
     """What to know first in sentences, then the figures. counts: the query issue_counts with change_share."""
-    name = f"{filters.words(choice)} {span.words()}"
+    name, notes = f"{filters.words(choice)} {span.words()}", noted(edition, choice, span, before=True)
     steps = marts.query("issue_steps", **scope)
     known = {base: growth.with_growth(counts, steps, column) for base, column in COLUMNS.items()}
     in_brief(counts, known, span)
@@ -41,7 +44,7 @@ def overview(counts: pl.DataFrame, scope: dict, choice: filters.Choice, span: fi
     shows = (
         lambda: largest(counts, choice, name, notes),
         lambda: moving(counts, known, choice, name, notes),
-        lambda: recurring.tab(choice, span, name, notes),
+        lambda: recurring.tab(choice, span, name, noted(edition, choice, span)),
     )
     for tab, show in zip(st.tabs(list(TABS), key="part", bind="query-params", on_change="rerun"), shows, strict=True):
         if tab.open:
@@ -74,7 +77,7 @@ def _moved(rows: pl.DataFrame, column: str, word: str) -> tuple[str, list[str]]:
     """What moved against `column`: a heading, and a line (HTML) for each standing; what may be chance is not listed."""
     common = growth.overall(rows, column)
     if common is None:
-        return word, ["没有可比的数据。"]
+        return word, [NOTHING_BEFORE]
     lines = []
     for standing, said in growth.STANDINGS.items():
         found = rows.filter(pl.col("standing") == standing)
@@ -128,7 +131,8 @@ def largest(counts: pl.DataFrame, choice: filters.Choice, name: str, notes: list
             page.drawn(pareto, figures, title=PARETO, n_shown=N_BARS),
             counts,
             export=partial(safe_issues, counts, choice),
-            picture=lambda: pareto(
+            picture=lambda: safe_drawing(
+                pareto,
                 safe_picture(counts, choice, {}).select(pl.col("issue_name").alias("label"), "n_events"),
                 title=PARETO,
                 n_shown=N_BARS,
@@ -145,7 +149,9 @@ def largest(counts: pl.DataFrame, choice: filters.Choice, name: str, notes: list
             page.drawn(treemap, counts.select("issue_code", *tiles), title=TREEMAP, height=640),
             counts,
             export=lambda: columns_of(safe_issues(counts, choice), tiles),
-            picture=lambda: treemap(safe_picture(counts, choice, {"group_name": "其余"}).select(tiles), title=TREEMAP),
+            picture=lambda: safe_drawing(
+                treemap, safe_picture(counts, choice, {"group_name": "其余"}).select(tiles), title=TREEMAP
+            ),
             name=f"事项构成 {name}",
             notes=notes,
             key="treemap",
@@ -188,7 +194,7 @@ def moving(
     column, label = COLUMNS[base], BASES[base]
     rows, common = known[base], growth.overall(known[base], column)
     if common is None:
-        page.quiet(f"{label}没有可比的数据。可换一种比较，或改选较晚的周。")
+        page.quiet(f"{label}：{NOTHING_BEFORE}可换一种比较，或改选较晚的周。")
         return
     half, n_large = large_from(counts)
     rows = rows.with_columns(
@@ -199,7 +205,7 @@ def moving(
     )
     title = f"{QUADRANT}（{label}）"
     draw = partial(_quadrant, title=title, large_from=half, common=common, change_label=label)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([4, 3], gap="medium")
     drawn = ["issue_code", "issue_name", "n_events", "n_before", "change_share", *growth.SHARES, "standing"]
     with left:
         page.chart(
@@ -237,7 +243,7 @@ def moving(
             labels={**LABELS, "interval": "95% 区间"},
             helps={"interval": "变化的 95% 区间，按件数和该事项平常的波动算"},
             height=520,
-            widths={"issue_name": 140, "standing": 76, "n_events": 56, column: 66},
+            widths={"issue_name": 190, "standing": 74, "n_events": 56, column: 58},
             on_select=partial(choose_row, "moving_table", found["issue_code"].to_list()),
         )
 

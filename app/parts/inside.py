@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording, year_ago
+from app import disclosure, filters, headlines, marts, page, wording, year_ago
 from app.charts.multiples import multiples
 from app.charts.series import lines
+from app.parts import judged
 from app.parts.course import ANSWER_WEEKS, SPANS, Look, safe_course
 
 SCALES = {"own": "各自刻度", "common": "同一刻度"}
@@ -68,7 +69,7 @@ def by_area(look: Look, n_weeks: int) -> pl.DataFrame:
     )
     full = full.with_columns(
         pl.when(pl.col("period_start_on").is_in(covered)).then(pl.col("n_events").fill_null(0)).alias("n_events"),
-        pl.col("is_alarm").fill_null(False),
+        (pl.col("is_alarm") & (pl.col("n_events") >= headlines.MIN_OBSERVED)).fill_null(False).alias("is_alarm"),
     )
     full = full.join(_changes(full, look), on="place_code", how="left")
     full = full.filter(pl.col("period_start_on") >= first).with_columns(
@@ -118,7 +119,7 @@ def _multiples(look: Look, weeks: pl.DataFrame, *, is_common: bool) -> None:
     said = [
         f"按登记日期计。右上角是近 {ANSWER_WEEKS} 周较去年同期（{year_ago.WAYS[look.way]}）的变化，"
         f"从升得最多的排起；去年不足 {wording.SMALL_BASE} 件的不算，按件数排在后面。",
-        "阴影带为按往年和近期水平的预期到上限，三角为超出上限的周。" if is_banded else "",
+        f"阴影带为按往年和近期水平的预期到上限，{judged.ALARM_NOTE}" if is_banded else "",
         disclosure.note(look.k, exported=True),
     ]
     how: dict[str, Any] = {"title": title, "is_common": is_common}
@@ -137,12 +138,16 @@ def _multiples(look: Look, weeks: pl.DataFrame, *, is_common: bool) -> None:
 
 
 def safe_areas(weeks: pl.DataFrame, k: int, *, codes: bool = False) -> pl.DataFrame:
-    """The areas to take away: small counts hidden, and with a hidden count whether it was over its bound."""
+    """The areas to take away: small counts hidden, and with a hidden count whether it was over its bound.
+
+    codes: as `multiples` draws them, with place_code and is_hidden.
+    """
     series = weeks.rename({"label": "series_name"}).drop("population")
-    safe = safe_course(series, k).with_columns(
-        pl.when(pl.col("n_events" + disclosure.MARK).is_null()).then("is_alarm").fill_null(False).alias("is_alarm")
-    )
-    return safe.rename({"series_name": "label"}) if codes else safe.drop("place_code", "is_alarm" + disclosure.MARK)
+    safe = safe_course(series, k)
+    if not codes:
+        return safe.drop("place_code")
+    hidden = pl.col("n_events" + disclosure.MARK).is_not_null().alias("is_hidden")
+    return safe.rename({"series_name": "label"}).with_columns(hidden)
 
 
 def go_in() -> None:

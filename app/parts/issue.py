@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, wording
+from app.charts import style
 from app.charts.ranks import ranking
 
 PAGE_ROWS = 100
@@ -21,6 +22,7 @@ AFTER = "after"
 """Query parameter: the item that stands before the first one of the page, as 2026-11-12T09:30:00~event_key."""
 NARROWED = ("unit", "category", "word")
 """Filters of the list of items alone, named as the queries name them."""
+ALL_HIDDEN = "各项件数太少，不分列"
 
 
 def open_issue(code: str) -> None:
@@ -38,6 +40,29 @@ def clicked(key: str) -> str | None:
     if isinstance(code, list | tuple):
         code = code[0] if code else None
     return str(code) if code else None
+
+
+def noted(
+    edition: page.Edition,
+    choice: filters.Choice,
+    span: filters.Period,
+    *said: str,
+    before: bool = False,
+    hides: bool = True,
+    range_said: str = "",
+) -> list[str]:
+    """What a figure rests on. before: it also tells the period before; hides: of a place the export
+    alone hides small counts; range_said: the days of a frame not of `span`."""
+    against = f"，上期为之前等长的 {span.n_weeks} 周" if before else ""
+    shortfall = "" if range_said else span.shortfall()
+    hidden = hiding(choice) if hides and not filters.is_whole_city(choice) else ""
+    days = f"按登记日期计，{range_said or span.words()}{against}。{shortfall}"
+    return edition.notes(*said, days, f"筛选：{filters.words(choice)}。", hidden)
+
+
+def hiding(choice: filters.Choice) -> str:
+    """The sentence on small counts, for what shows them on the screen and hides them in the export."""
+    return disclosure.note(disclosure.threshold(choice.issue, choice.group), exported=True)
 
 
 def with_change(counts: pl.DataFrame) -> pl.DataFrame:
@@ -68,7 +93,19 @@ def safe_picture(counts: pl.DataFrame, choice: filters.Choice, others: dict) -> 
     safe = safe_issues(counts, choice)
     if safe is counts:
         return counts
-    return disclosure.rolled_up(safe, counts, label="issue_name", measure="n_events", others=others)
+    return _rolled_up(safe, counts, "issue_name", "n_events", others)
+
+
+def _rolled_up(safe: pl.DataFrame, frame: pl.DataFrame, label: str, measure: str, others: dict) -> pl.DataFrame:
+    """What is hidden as one row; no row where all is hidden, for one bar of 100 % tells nothing."""
+    if safe[measure + disclosure.MARK].null_count() == 0:
+        return frame.clear()
+    return disclosure.rolled_up(safe, frame, label=label, measure=measure, others=others)
+
+
+def safe_drawing(draw: Callable[..., go.Figure], shown: pl.DataFrame, *, title: str, **words: Any) -> go.Figure:
+    """The picture of `shown`; where nothing of it may be told one by one, a sentence."""
+    return draw(shown, title=title, **words) if len(shown) else style.empty(title, said=ALL_HIDDEN)
 
 
 def columns_of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -92,8 +129,7 @@ def safe_parts(frame: pl.DataFrame, k: int) -> pl.DataFrame:
 
 def parts_picture(frame: pl.DataFrame, k: int, title: str) -> go.Figure:
     """The same as bars, what is hidden as one."""
-    shown = disclosure.rolled_up(safe_parts(frame, k), frame, label="label", measure="value")
-    return ranking(shown, title=title)
+    return safe_drawing(ranking, _rolled_up(safe_parts(frame, k), frame, "label", "value", {}), title=title)
 
 
 # ---------------------------------------------------------------- the items

@@ -4,10 +4,14 @@ from datetime import date
 
 import polars as pl
 
-from app import filters, marts, wording
+from app import filters, headlines, marts, wording
 
 KNOWN = 0.98
 """The groups too small to be judged may hold so little of a place's items that their expectation does not matter."""
+
+IS_ALARM = ((pl.col("status") == "alarm") & (pl.col("observed") >= headlines.MIN_OBSERVED)).alias("is_alarm")
+"""What is marked as above its bound; fewer items are no warning either."""
+ALARM_NOTE = f"三角为超出上限、且不少于 {headlines.MIN_OBSERVED} 件的周。"
 
 
 def was_judged(week: date) -> bool:
@@ -31,15 +35,15 @@ def with_band(weeks: pl.DataFrame, place_code: str, issue_code: str, through: da
         pl.col("week_start_on").alias("period_start_on"),
         "expected",
         "upper_bound",
-        (pl.col("status") == "alarm").alias("is_alarm"),
+        IS_ALARM,
     )
     return weeks.join(judged, on="period_start_on", how="left").with_columns(pl.col("is_alarm").fill_null(False))
 
 
 def with_expected_total(weeks: pl.DataFrame, place_code: str, through: date) -> pl.DataFrame:
-    """Adds expected of all issues together, the sum over the groups that were judged; no bound, for sums have none of ours.
+    """Adds expected of all issues of the city or a county together, the sum over the groups that were judged; no bound, for sums have none of ours.
 
-    Null where a group was not assessed, or where the groups judged leave out more than KNOWN of the items.
+    Not for a town: there few groups are judged, other ones each week. Null where a group was not assessed, or where the groups judged leave out more than KNOWN of the items.
     """
     judged = marts.query("expected_totals", place=place_code, week=through).rename({"week_start_on": "period_start_on"})
     joined = weeks.join(judged, on="period_start_on", how="left")
@@ -59,6 +63,6 @@ def without_gaps(judged: pl.DataFrame, through: date | None = None) -> pl.DataFr
         pl.col("observed").alias("n_events"),
         "expected",
         "upper_bound",
-        (pl.col("status") == "alarm").alias("is_alarm"),
+        IS_ALARM,
     )
     return filters.with_silent_weeks(weeks, through=through).with_columns(pl.col("is_alarm").fill_null(False))

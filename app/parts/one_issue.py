@@ -17,7 +17,7 @@ from app.charts.seasons import month_calendar
 from app.charts.series import trend
 from app.parts import area, casework, judged, matters, recurring, topics
 from app.parts.course import safe_course
-from app.parts.issue import clicked, items, open_issue, parts_picture, safe_parts
+from app.parts.issue import clicked, hiding, items, noted, open_issue, parts_picture, safe_parts
 from app.parts.warning import links
 
 PARTS = {"category": "来源怎样分类", "channel": "从什么渠道来"}
@@ -30,9 +30,7 @@ WORDS_RULE = "标题或正文里带这个词的件数；词取自事项分类本
 PAST_RULE = "按期率、满意率按这段时间登记的件计。不足 20 件的写作“样本不足”。"
 
 
-def one_issue(
-    issue: dict[str, Any], edition: page.Edition, choice: filters.Choice, span: filters.Period, notes: list[str]
-) -> None:
+def one_issue(issue: dict[str, Any], edition: page.Edition, choice: filters.Choice, span: filters.Period) -> None:
     """The page from the sentences at the top to the items at the bottom; the sections between are worked out when opened."""
     scope = {**choice.parameters(), **span.parameters()}
     name = f"{filters.words(choice)} {span.words()}"
@@ -43,8 +41,8 @@ def one_issue(
     st.html(
         '<ul class="facts">' + "".join(f"<li>{one}</li>" for one in sentences(issue, choice, span, weeks)) + "</ul>"
     )
-    draw_course(issue, weeks, choice, name, notes)
-    about = (issue, edition, choice, span, name, notes)
+    draw_course(issue, weeks, edition, choice, span)
+    about = (issue, edition, choice, span, name, noted(edition, choice, span))
     sections: dict[str, Callable[..., None]] = {
         "在哪里": places, "由什么构成": parts, "谁在办": units, "民情月历": months, "复发点": again, "办了什么": done
     }  # fmt: skip
@@ -94,8 +92,9 @@ def sentences(issue: dict[str, Any], choice: filters.Choice, span: filters.Perio
         if row[base] is None:
             continue
         standing = growth.with_growth(counts, steps, base).row(row["place"] - 1, named=True)["standing"]
-        means = f"，{growth.STANDINGS[standing]}" if standing else ""
-        moved.append(f"{word} {row[base]:,} 件（{wording.change(row['n_events'], row[base]).words}{means}）")
+        change = wording.change(row["n_events"], row[base])
+        means = f"，{growth.STANDINGS[standing]}" if standing and change.share is not None else ""
+        moved.append(f"{word} {row[base]:,} 件（{change.words}{means}）")
     if moved:
         said.append("；".join(moved) + "。")
     last = weeks.row(-1, named=True)
@@ -123,17 +122,23 @@ def choose_week() -> None:
 
 
 def draw_course(
-    issue: dict[str, Any], weeks: pl.DataFrame, choice: filters.Choice, name: str, notes: list[str]
+    issue: dict[str, Any],
+    weeks: pl.DataFrame,
+    edition: page.Edition,
+    choice: filters.Choice,
+    span: filters.Period,
 ) -> None:
     k, title = threshold(choice), f"{issue['issue_name']} 按周件数"
+    days = wording.span(weeks["period_start_on"][0], span.last_day_on)
     safe = None if filters.is_whole_city(choice) else partial(safe_course, weeks, k)
     page.chart(
         page.drawn(trend, weeks, title=title, height=300),
         weeks,
         export=safe,
         picture=(lambda: trend(disclosure.without_marks(safe()), title=title, height=300)) if safe else None,
-        name=f"{name} 按周",
-        notes=["点一周只看那一周。", *notes],
+        name=f"{filters.words(choice)} {days} 按周",
+        notes=noted(edition, choice, span, range_said=days),
+        hint="点一周只看那一周。",
         key="course",
         labels={"period_start_on": "周起始日", "is_alarm": "超出上限"},
         on_select=choose_week,
@@ -183,7 +188,7 @@ def places(
     labels = {"n_events_before": "上期", "change_share": "较上期", "rate": "每万人"}
     said_of = [
         f"按登记日期计，{span.words()}，上期为之前等长的 {span.n_weeks} 周。",
-        f"另有 {unplaced}。" if unplaced else "",
+        f"另有{'' if unplaced.startswith('一') else ' '}{unplaced}。" if unplaced else "",
         area.not_on_the_map(missing, level, geometry),
         disclosure.note(threshold(choice)),
     ]
@@ -200,7 +205,7 @@ def places(
             heading = f"{title}（前 {len(shown)}）"
             page.chart(
                 page.drawn(ranking, shown, title=heading, unit=unit), export, name=f"{name} {title}", key="place_bars",
-                on_select=_go_into, **{**about, "notes": edition.notes("点一条进入那个地方。", *said_of)},
+                on_select=_go_into, hint="点一条进入那个地方。", **about,
             )  # fmt: skip
     with left:
         if place_counts.can_be_drawn(missing, geometry):
@@ -265,9 +270,10 @@ def parts(
                 _bars(frame, f"{heading}（前 {len(frame)}）", f"part_{kind}", k if is_place else 0, name, notes,
                       _narrow("category") if kind == "category" else None)  # fmt: skip
     with columns[0]:
-        words(scope, k, name, notes)
+        said = [hiding(choice), *noted(edition, choice, span, before=True, hides=False)]
+        words(scope, k, name, said)
     with columns[1]:
-        same_matters(choice, span, name, notes)
+        same_matters(choice, span, name, [disclosure.note(k), *noted(edition, choice, span, hides=False)])
 
 
 def in_words(column: str) -> pl.Expr:
@@ -297,7 +303,8 @@ def _bars(
         export=partial(safe_parts, plain, k) if k else None,
         picture=partial(parts_picture, plain, k, title) if k else None,
         name=f"{name} {title}",
-        notes=["点一条，下面的具体事项只列它。", *notes] if on_select else notes,
+        notes=notes,
+        hint="点一条，下面的具体事项只列它。" if on_select else "",
         key=key,
         labels={"label": "名称", "value": "件数"},
         on_select=on_select,
@@ -332,7 +339,8 @@ def words(scope: dict[str, Any], k: int, name: str, notes: list[str]) -> None:
             disclosure.suppress, rows.filter(enough), measures=["n_events", "n_events_before"], k=k, within=()
         ),
         name=f"{name} 常说的词",
-        notes=[f"点一条，下面的具体事项只列它。{WORDS_RULE}", *notes],
+        notes=[WORDS_RULE, *notes],
+        hint="点一条，下面的具体事项只列它。",
         key="part_word",
         labels={"word": "词", "n_events_before": "上期"},
         on_select=_narrow("word"),
@@ -341,7 +349,7 @@ def words(scope: dict[str, Any], k: int, name: str, notes: list[str]) -> None:
 
 def same_matters(choice: filters.Choice, span: filters.Period, name: str, notes: list[str]) -> None:
     """Concrete matters of this issue with items in the period."""
-    rows = marts.query("issue_matters", issue=choice.issue, county=choice.county, **span.parameters(), n_rows=N_MATTERS)
+    rows = marts.query("issue_matters", **choice.parameters(), **span.parameters(), n_rows=N_MATTERS)
     rows = rows.filter(rows["n_so_far"] >= disclosure.thresholds(rows))
     page.section("同一事项", f"这段时间有新增的 {len(rows)} 项" if len(rows) else "")
     if rows.is_empty():
@@ -379,6 +387,7 @@ def units(
         return
     k = 0 if filters.is_whole_city(choice) else threshold(choice)
     safe = topic_counts.safe_rates(rows, "in_time", "satisfied", "returned", k=k, by="unit_name")
+    safe = safe.with_columns(pl.col("^.*_share__mark$").replace("—", topic_counts.FEW))  # none rated: too few as well
     labels = {**topics.LABELS, "returned_share": "退回率", "returned_low": "退回率下限", "returned_high": "退回率上限",
               "n_returned": "退回", "n_return_known": "有退回记录"}  # fmt: skip
     shares = ["in_time_share", "satisfied_share", "returned_share"]
@@ -387,8 +396,9 @@ def units(
         topics.with_marks(topics.in_percent(safe, *shares), ["unit_name", "n_events", *shares]),
         key="issue_units", labels=labels, height=330, on_select=lambda: _choose_unit(safe["unit_name"].to_list()),
     )  # fmt: skip
-    said = [PAST_RULE, disclosure.note(k) if k else ""]
-    page.foot(safe, name=f"{name} 承办单位", notes=[*filter(None, said), *notes], key="issue_units_foot", labels=labels)
+    hidden = disclosure.note(k) if k else ""  # said once: here the screen hides, too
+    said = [PAST_RULE, *filter(None, [hidden]), *noted(edition, choice, span, hides=False)]
+    page.foot(safe, name=f"{name} 承办单位", notes=said, key="issue_units_foot", labels=labels)
     st.page_link("views/service.py", label="到「办理质效」看单位排名", icon=":material/chevron_right:")
 
 
@@ -425,7 +435,9 @@ def months(
     k = 0 if filters.is_whole_city(choice) else threshold(choice)
     cells = pl.concat(
         [
-            usual.select(pl.lit("历年平均").alias("label"), "month_of_year", "n_weeks", "n_events", "per_week"),
+            usual.sort("month_of_year").select(
+                pl.lit("历年平均").alias("label"), "month_of_year", "n_weeks", "n_events", "per_week"
+            ),
             told.sort("year", "month_of_year", descending=[True, False]).select(
                 pl.format("{}年", "year").alias("label"), "month_of_year", "n_weeks", "n_events", "per_week"
             ),
@@ -433,13 +445,14 @@ def months(
     ).with_columns((pl.col("per_week") / middle).alias("index"))
     drawn = cells.with_columns(pl.lit(None, pl.String).alias("mark"))
     title = f"{issue['issue_name']} 民情月历"
+    days = wording.span(edition.data_from, span.last_day_on)
     page.chart(
         page.drawn(month_calendar, drawn, title=title),
         cells,
         export=partial(_safe_months, cells, k) if k else None,
         picture=(lambda: month_calendar(_safe_drawn(_safe_months(cells, k)), title=title)) if k else None,
-        name=f"{name} 民情月历",
-        notes=["一周按它的星期四归月；颜色按历年各月的平均比。", *notes],
+        name=f"{filters.words(choice)} {days} 民情月历",
+        notes=["一周按它的星期四归月；颜色按历年各月的平均比。", *noted(edition, choice, span, range_said=days)],
         key="issue_months",
         labels={
             "label": "年份",
@@ -521,10 +534,10 @@ def done(
     """Warnings of the past year with where they stand; mediations, court cases and ledgers; what came after mediation."""
     left, right = st.columns([7, 5], gap="large")
     with left:
-        signals = marts.query("issue_signals", issue=choice.issue, county=choice.county, week=span.to_on)
+        signals = marts.query("issue_signals", **choice.parameters(), week=span.to_on)
         page.section("预警", f"近一年 {len(signals)} 条" if len(signals) else "")
         if signals.is_empty():
-            page.quiet("近一年没有这个事项的预警。")
+            page.quiet(f"近一年没有{'只关于这里的、' if choice.town else ''}这个事项的预警。")
         for signal in casework.with_status(signals, casework.current()).head(N_SIGNALS).iter_rows(named=True):
             st.html(
                 f'<div class="warning">{wording.level_tag(signal["signal_level"])}<p>{wording.escape(wording.week_name(signal["week_start_on"]))}：'
@@ -538,7 +551,7 @@ def done(
 
 
 def measures(choice: filters.Choice, span: filters.Period, name: str, notes: list[str]) -> None:
-    rows = marts.query("issue_measures", issue=choice.issue, county=choice.county, **span.parameters())
+    rows = marts.query("issue_measures", **choice.parameters(), **span.parameters())
     page.section("调解、诉讼和台账", f"{span.n_weeks} 周内开始的" if len(rows) else "")
     labels = {"measure_kind": "办法", "n_events": "开始", "n_ended": "已了结", "n_done": "成功"}
     if rows.is_empty():
@@ -557,7 +570,11 @@ def measures(choice: filters.Choice, span: filters.Period, name: str, notes: lis
         page.foot(
             safe,
             name=f"{name} 调解诉讼台账",
-            notes=["按开始日期计；台账按事项代码对应。", *notes],
+            notes=[
+                "按开始日期计；台账按事项代码对应。",
+                "台账没有社区村一级，按所在镇街计。" if choice.community else "",
+                *notes,
+            ],
             key="issue_measures",
             labels=labels,
         )
@@ -566,7 +583,7 @@ def measures(choice: filters.Choice, span: filters.Period, name: str, notes: lis
     if len(of_issue) and of_issue["n_mediated"][0] >= topic_counts.MIN_ITEMS:
         row = of_issue.row(0, named=True)
         st.html(
-            f'<ul class="facts"><li>近两年调解成功 {row["n_mediated"]:,} 件，此后 90 天同一社区村又有同一事项的占 '
+            f'<ul class="facts"><li>{"以下按全县：" if choice.town else ""}近两年调解成功 {row["n_mediated"]:,} 件，此后 90 天同一社区村又有同一事项的占 '
             f"{row['n_again'] / row['n_mediated']:.0%}（之前 90 天有的占 {row['n_before'] / row['n_mediated']:.0%}）。</li></ul>"
         )
 

@@ -1,7 +1,13 @@
-"""Several places looked at together: which ones, what people report there, week by week, and the way to the items."""
+"""Several places looked at together: which ones, what people report there, week by week, and the way to the items.
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+Two selections that differ in one place tell that place's counts. So a figure of a selection is the sum of what each of
+its places shows by itself, and is hidden where one of them hides it: no selection, and no difference of two, says more
+than the places say one by one. What one place shows by itself: nothing where the map hides its count under this filter
+(the map and this block are on one page), else its issues and its weeks, each protected under its own total.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 
 import polars as pl
 import streamlit as st
@@ -14,6 +20,8 @@ from app.parts.issue import with_change
 MOST = 300
 """More codes than this make an address too long for some browsers."""
 N_LINKS = 6
+LEAST_WEEKS = 0.25
+"""A course of which less can be shown is a sentence."""
 LABELS = {"n_events_before": "上期", "change_share": "变化"}
 
 
@@ -53,9 +61,12 @@ def choose(places: pl.DataFrame, level: str) -> None:
 
 def block(
     codes: Sequence[str], names: Mapping[str, str], level: str, place: dict, choice: filters.Choice, span: filters.Period,
-    notes: list[str],
+    notes: list[str], safe_counts: pl.DataFrame,
 ) -> None:  # fmt: skip
-    """The issues of the chosen places, or of the place looked at, and their course; a click on an issue filters the map."""
+    """The issues of the chosen places, or of the place looked at, and their course; a click on an issue filters the map.
+
+    safe_counts: what the map shows of each place (area.counted).
+    """
     own = None if place["place_level"] == "city" else place["place_code"]
     scope = {
         **choice.parameters(),
@@ -63,13 +74,22 @@ def block(
         "inside": ",".join(codes) or own,
         "place_level": level if codes else place["place_level"],
     }
-    counts = with_change(span.only_known(marts.query("issues_inside", **scope)))
     where = _where(codes, names, level, place)
     page.section(f"{where}：反映最多的事项", "点一个事项，地图只看它" if not choice.issue else "")
-    if counts.is_empty():
+    members = codes or [place["place_code"]]
+    if hides_one(safe_counts, members):
+        page.quiet(
+            "选中的区域里有隐去的件数，合计不显示；去掉它们或放宽时段再看。"
+            if codes
+            else "这里的件数隐去，事项和按周件数不显示；放宽时段或筛选再看。"
+        )
+        _links(members, names, level, place, choice, span)
+        return
+    counts = span.only_known(marts.query("issues_inside", **scope))
+    if counts["n_events"].sum() == 0:
         page.quiet("这里在这个时段和筛选下没有登记的事项。")
         return
-    safe = page.drawn(_safe, counts, choice)
+    safe = page.drawn(issues_together, counts, choice, hides_before=hides_one(safe_counts, members, "n_events_before"))
     left, right = st.columns([5, 8], gap="large")
     with left:
         st.session_state["_issues_inside"] = safe["issue_code"].to_list()
@@ -93,19 +113,23 @@ def block(
         page.foot(safe.drop("group_code"), name=f"事项 {about}", notes=notes, key="issues_inside_foot", labels=LABELS)
     with right:
         since = span.to_on - timedelta(weeks=max(span.n_weeks, 52) - 1)
+        known = filters.covered_weeks(choice.source)["week_start_on"]
+        covered = known.filter(known.is_between(since, span.to_on)).to_list()
         weeks = marts.query("weeks_inside", **scope, since_on=since)
-        course = filters.with_silent_weeks(weeks, choice.source, through=span.to_on)
-        k, title = disclosure.threshold(choice.issue, choice.group), f"{where} 按周件数"
-        safe_weeks = page.drawn(safe_course, course, k)
-        page.chart(
-            page.drawn(trend, disclosure.without_marks(safe_weeks), title=title, height=330),
-            safe_weeks,
-            name=f"{about} 按周",
-            notes=notes,
-            key="course_inside",
-            labels={"period_start_on": "周起始日"},
-        )
-    _links(codes or [place["place_code"]], names, level, place, choice, span)
+        k = disclosure.threshold(choice.issue, choice.group)
+        safe_weeks = page.drawn(course_together, weeks, covered, k)
+        if safe_weeks["n_events"].count() < LEAST_WEEKS * len(covered):
+            page.quiet("按周件数大多隐去，画不成走势。去掉件数少的区域，或放宽事项再看。")
+        else:
+            page.chart(
+                page.drawn(trend, disclosure.without_marks(safe_weeks), title=f"{where} 按周件数", height=330),
+                safe_weeks,
+                name=f"{about} 按周",
+                notes=notes,
+                key="course_inside",
+                labels={"period_start_on": "周起始日"},
+            )
+    _links(members, names, level, place, choice, span)
 
 
 def _where(codes: Sequence[str], names: Mapping[str, str], level: str, place: dict) -> str:
@@ -116,14 +140,71 @@ def _where(codes: Sequence[str], names: Mapping[str, str], level: str, place: di
     return f"选中的 {len(codes)} 个{wording.PLACE_LEVELS[level]}"
 
 
-def _safe(counts: pl.DataFrame, choice: filters.Choice) -> pl.DataFrame:
-    return disclosure.suppress(
-        counts,
-        measures=["n_events", "n_events_before"],
-        k=disclosure.thresholds(counts, choice.group),
-        derived={"change_share": ["n_events", "n_events_before"]},
-        sort_hidden_by="issue_code",
+def hides_one(safe_counts: pl.DataFrame, codes: Sequence[str], measure: str = "n_events") -> bool:
+    """Does the map hide the count of one of these places?"""
+    of_them = safe_counts.filter(pl.col("place_code").is_in(list(codes)))
+    return bool(of_them[measure + disclosure.MARK].is_not_null().any())
+
+
+def issues_together(counts: pl.DataFrame, choice: filters.Choice, *, hides_before: bool = False) -> pl.DataFrame:
+    """The issues of all places, most first, as far as each place shows its own. counts: query issues_inside.
+
+    hides_before: the map hides how many one of the places had before; then that column is hidden.
+    """
+    measures = ["n_events", "n_events_before"]
+    parts = [
+        disclosure.suppress(
+            part,
+            measures=measures,
+            k=disclosure.thresholds(part, choice.group),
+            within=(("place_code",),),
+            small_totals=True,  # where k of an issue is higher, the map may show a total below it
+        )
+        for part in counts.partition_by("place_code")
+    ]
+    safe = _sums_of_shown(parts, ["issue_code", "issue_name", "group_code"], measures)
+    before = "n_events_before" + disclosure.MARK
+    if hides_before:
+        safe = safe.with_columns(
+            pl.lit(None, pl.Int64).alias("n_events_before"), pl.lit(disclosure.HIDDEN).alias(before)
+        )
+    hidden = pl.any_horizontal(pl.col(f"^.*{disclosure.MARK}$").is_not_null())
+    safe = with_change(safe).with_columns(
+        pl.when(hidden).then(pl.lit(disclosure.HIDDEN)).alias("change_share" + disclosure.MARK)
     )
+    there = (pl.col("n_events") > 0) | pl.col("n_events" + disclosure.MARK).is_not_null()
+    return disclosure.without_order(safe.filter(there), "n_events", "issue_code")
+
+
+def course_together(weeks: pl.DataFrame, covered: Sequence[date], k: int) -> pl.DataFrame:
+    """The weeks of all places, as far as each place shows its own. weeks: query weeks_inside; covered: those with data."""
+    every = pl.DataFrame({"period_start_on": covered}, schema={"period_start_on": pl.Date})
+    parts = [
+        safe_course(
+            every.join(part, on="period_start_on", how="left").select(
+                "period_start_on", pl.col("n_events").fill_null(0)
+            ),
+            k,
+        )
+        for part in weeks.partition_by("place_code")
+    ]
+    safe = _sums_of_shown(parts, ["period_start_on"], ["n_events"]).sort("period_start_on")
+    return safe.upsample("period_start_on", every="1w")  # a gap of the data is a gap of the line
+
+
+def _sums_of_shown(parts: Iterable[pl.DataFrame], by: Sequence[str], measures: Sequence[str]) -> pl.DataFrame:
+    """The sum over places; hidden where it is hidden in one of them. A single place keeps its own marks (<5)."""
+    parts = list(parts)
+    columns = []
+    for name in measures:
+        mark = pl.col(name + disclosure.MARK)
+        hidden, said = mark.is_not_null().any(), mark.first() if len(parts) == 1 else pl.lit(disclosure.HIDDEN)
+        unknown = hidden | pl.col(name).is_null().all()
+        columns += [
+            pl.when(~unknown).then(pl.col(name).sum()).alias(name),
+            pl.when(hidden).then(said).alias(mark.meta.output_name()),
+        ]
+    return pl.concat(parts).group_by(by, maintain_order=True).agg(columns)
 
 
 def _take_issue() -> None:

@@ -29,7 +29,11 @@ def known(scope: dict[str, Any], window: str, n_rows: int = N_ROWS) -> pl.DataFr
 
 
 def tab(choice: filters.Choice, span: filters.Period, name: str, notes: list[str]) -> None:
-    """The runs of this choice; a row opens its items."""
+    """The runs of this choice; a row opens its items.
+
+    Over the whole city this is a wide view: counts below k are hidden. In one county it is the analyst's drill, with exact
+    counts, the items a click away; what is exported has only what reaches k.
+    """
     window = filters.choose("多少天内有 3 件以上", WINDOWS, key="within", default="30", kind="buttons")
     said = RULE.format(days=window)
     rows = known({**choice.parameters(), **span.parameters()}, window)
@@ -47,24 +51,44 @@ def tab(choice: filters.Choice, span: filters.Period, name: str, notes: list[str
     if rows.is_empty():
         page.quiet(f"这个筛选下，没有哪个地方在 {window} 天内有 3 件以上的同一事项。可放宽天数、时段或区域后再看。")
         return
+    k = disclosure.thresholds(rows)
+    enough = rows["n_events"] >= k
+    few = len(rows) - enough.sum()
+    is_wide = filters.is_whole_city(choice)
+    rows = _with_hidden(rows, k) if is_wide else rows
     shown = rows.with_columns(
         pl.concat_str("county_name", "town_name", "place_name", ignore_nulls=True).alias("where")
-    ).select(*LABELS)
+    ).select(*LABELS, "^.*__mark$")
     page.grid(
         shown, key="recurrences", labels=LABELS, height=460, on_select=lambda: _choose(rows, window),
         widths={"where": 260, "issue_name": 170, "unit_names": 300},
         helps={"n_after_closing": "前一件已办结，之后同一地方又有一件的次数"},
     )  # fmt: skip
-    enough = rows["n_events"] >= disclosure.thresholds(rows)
-    few = len(rows) - enough.sum()
     page.foot(
-        shown.filter(enough),
+        shown.filter(pl.col("n_events__mark").is_null()).select(*LABELS) if is_wide else shown.filter(enough),
         name=f"复发点 {name}",
-        notes=[said, *notes],
+        notes=[
+            said,
+            f"全市的表里小于 {disclosure.min_cell()} 的件数不列，选一个县区可看。" if is_wide and few else "",
+            *notes,
+        ],
         exported=[f"另有 {few} 处件数太少，按最小格子规则不列。"] if few else [],
         key="recurrences_foot",
         labels=LABELS,
     )
+
+
+def _with_hidden(rows: pl.DataFrame, k: pl.Series) -> pl.DataFrame:
+    """The runs with counts below k as marks, last and in the order of their last day; what came again would tell them."""
+    few = pl.col("n_events") < k
+    marked = rows.with_columns(
+        pl.when(few).then(pl.format("<{}", k)).alias("n_events__mark"),
+        pl.when(few).then(pl.lit(disclosure.HIDDEN)).alias("n_after_closing__mark"),
+    ).with_columns(
+        pl.when(pl.col(f"{name}__mark").is_null()).then(pl.col(name)).alias(name)
+        for name in ("n_events", "n_after_closing")
+    )
+    return disclosure.without_order(marked, "n_events", "last_on")
 
 
 def _code(row: dict[str, Any], window: str) -> str:

@@ -28,7 +28,7 @@ def menu(newest_week: str | None) -> None:
             return
         try:
             _add(here, str(pages[here].title), newest_week)
-            _listing(pages)
+            _listing(pages, newest_week)
         except Unavailable as missing:
             st.html(f'<p class="quiet">{wording.escape(missing)}</p>')
         st.html('<p class="note">本页链接（点右侧图标复制，发给别人打开是同一页）</p>')
@@ -54,7 +54,7 @@ def _add(here: str, title: str, newest_week: str | None) -> None:
         st.html(f'<p class="said">{wording.escape(said)}</p>')
 
 
-def _listing(pages: dict) -> None:
+def _listing(pages: dict, newest_week: str | None) -> None:
     role, unit = _owner()
     views = [view for view in saved.of(role, unit) if view.page in pages]
     if not views:
@@ -64,10 +64,10 @@ def _listing(pages: dict) -> None:
         if some:
             st.html(f'<p class="note">{wording.escape(heading)}</p>')
         for view in some:
-            _row(view, pages, view.is_of(role, unit))
+            _row(view, pages, view.is_of(role, unit), newest_week)
 
 
-def _row(view: saved.View, pages: dict, is_mine: bool) -> None:
+def _row(view: saved.View, pages: dict, is_mine: bool, newest_week: str | None) -> None:
     target = pages[view.page]
     if is_mine and st.session_state.get(RENAMED) == view.id:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -76,13 +76,27 @@ def _row(view: saved.View, pages: dict, is_mine: bool) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
         st.page_link(
-            target, label=view.name, icon=target.icon, query_params=view.query, width="stretch", help=target.title
+            target,
+            label=view.name,
+            icon=target.icon,
+            query_params=_query(view, newest_week),
+            width="stretch",
+            help=target.title,
         )
         if is_mine:
             st.button("", icon=":material/edit:", key=f"saved_edit_{view.id}", type="tertiary", help=f"给“{view.name}”改名",
                       on_click=_start_renaming, args=(view.id,))  # fmt: skip
             st.button("", icon=":material/delete:", key=f"saved_delete_{view.id}", type="tertiary", help=f"删除“{view.name}”",
                       on_click=_try, args=(_remove, view.id))  # fmt: skip
+
+
+def _query(view: saved.View, newest_week: str | None) -> dict[str, str]:
+    """What the link says: the newest week in full, so that the page need not add it, as a step of its own, to the history."""
+    if view.query.get("week") != saved.NEWEST:
+        return view.query
+    others = {name: value for name, value in view.query.items() if name != "week"}
+    is_same_day = others.get("asof") == st.query_params.get("asof")
+    return {**others, "week": newest_week} if newest_week and is_same_day else others
 
 
 def _whose(role: str | None, unit: str | None) -> str:
@@ -125,8 +139,8 @@ def _owner() -> tuple[str | None, str | None]:
 def _keep(here: str) -> str:
     role, unit = _owner()
     query = {key: st.query_params[key] for key in st.query_params}
-    if not st.session_state.get("saved_fixed", True):
-        query.pop("week", None)
+    if "week" in query and not st.session_state.get("saved_fixed", True):
+        query["week"] = saved.NEWEST
     name = saved.keep(
         st.session_state["saved_name"],
         here,

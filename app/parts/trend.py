@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, wording, year_ago
+from app.parts import judged
 from app.parts.course import (
     BASES,
     FILLED,
@@ -20,6 +21,7 @@ from app.parts.course import (
     figure,
     filled_through,
     first_day,
+    nothing,
     safe_course,
     summary,
     with_incomplete,
@@ -45,15 +47,18 @@ def block(look: Look) -> None:
         n_weeks = int(filters.choose("跨度", SPANS, key="span", default="52", kind="buttons"))
     with middle:
         grain = filters.choose("粒度", GRAINS, key="grain", default="week", kind="buttons")
+    splits = {code: name for code, name in SPLITS.items() if code != "county" or not look.choice.county}
     with right:
-        split = filters.choose("拆分", SPLITS, key="split", kind="buttons")
+        split = filters.choose("拆分", splits, key="split", kind="buttons")
     choice, edition = look.choice, look.edition
     first, through = first_day(look.through, n_weeks, grain, edition.data_from), look.through
     days = marts.query("counts_by_day", **look.asked, from_on=first, to_on=through, split=split)
-    page.require(days)
+    page.require(days, nothing(look))
     covered = filters.covered_weeks(choice.source)
     series = with_unknown(by_period(days, grain, first, through), grain, covered)
     series = with_incomplete(series, grain, edition.data_from, look.complete_through(grain))
+    if split == "all":
+        series = series.drop("series_name")
     said = [f"按{BASES[look.basis]}计。", *_on_dates(look, first)]
     if split == "all" and edition.data_from <= first - timedelta(days=366):
         series = with_year_ago(series, look.asked, grain, look.way, covered)
@@ -94,7 +99,7 @@ def _on_expected(look: Look, series: pl.DataFrame) -> list[str]:
     if "expected" not in series.columns or series["expected"].is_null().all():
         return []
     if "upper_bound" in series.columns:
-        return ["阴影带为按往年和近期水平的预期到上限，三角为超出上限的周。"]
+        return [f"阴影带为按往年和近期水平的预期到上限，{judged.ALARM_NOTE}"]
     return ["预期是各大类预期之和；总量不作超限判定，没有上限。"]
 
 
@@ -106,7 +111,8 @@ def _draw(look: Look, series: pl.DataFrame, grain: str, split: str, title: str, 
     export = picture = None
     if split == "county" or not is_city:
         groups = dict(marts.query("issues").select("group_name", "group_code").iter_rows()) if split == "group" else {}
-        own = [disclosure.threshold(choice.issue, choice.group, groups.get(one)) for one in series["series_name"]]
+        names = series["series_name"] if split != "all" else [None] * len(series)
+        own = [disclosure.threshold(choice.issue, choice.group, groups.get(one)) for one in names]
         export = partial(safe_course, series, pl.Series("k", own), is_city=is_city)
         picture = lambda: figure(disclosure.without_marks(export()), **how)  # noqa: E731
         said.append(disclosure.note(min(own), exported=True))

@@ -13,7 +13,9 @@ from app.charts.maps import screen_map as drawing_of
 from app.parts import area, screen_map
 
 AGAINST = {"before": "上一等长时段", "year": "去年同期", "own": "自己选"}
-LABELS = {"n_events_before": "对比期", "change_share": "变化", "said": "判断"}
+LABELS = {
+    "n_events_before": "对比期", "change_share": "变化", "rate": "每万人", "rate_before": "对比期每万人", "said": "判断",
+}  # fmt: skip
 
 
 def other_period(span: filters.Period, edition: page.Edition) -> filters.Period:
@@ -81,17 +83,32 @@ def draw(
         marks=marks,
     )
     said = [marks.get(row["change_sign"] or "", "") for row in frame.iter_rows(named=True)]
-    columns = ["place_name", "n_events", "n_events_before", "change_share"]
     names = [wording.place({**row, "place_level": level}) for row in frame.iter_rows(named=True)]
-    listed = frame.with_columns(pl.Series("said", said, dtype=pl.String), pl.Series("place_name", names)).select(
-        *columns, "said", *(column + disclosure.MARK for column in columns[1:])
+    now = now.with_columns(pl.Series("said", said, dtype=pl.String), pl.Series("place_name", names))
+    columns = ["n_events", "n_events_before", *(["rate", "rate_before"] if measure == "rate" else []), "change_share"]
+    before = pl.col("n_events_before")
+    listed = (
+        place_counts.highest_first(now, measure)
+        .with_columns(
+            (before / pl.col("population") * 10_000).alias("rate_before"),
+            pl.when(pl.col("n_events_before" + disclosure.MARK).is_not_null())
+            .then(pl.lit(disclosure.HIDDEN))
+            .alias("rate_before" + disclosure.MARK),
+        )
+        .select("place_name", *columns, "said", *(column + disclosure.MARK for column in columns))
     )
-    page.grid(listed.drop("change_share" + disclosure.MARK), key=f"compare_{level}", labels=LABELS, height=320)
+    page.grid(
+        listed.drop(column + disclosure.MARK for column in columns[2:]),
+        key=f"compare_{level}",
+        labels=LABELS,
+        height=320,
+    )
     page.foot(
         listed,
         name=title,
         notes=edition.notes(
             "两图分级相同，分级取自两期的数。" + area.MEASURE_NOTES["change"],
+            f"变化：{span.words()} 与 {other.words()} 相比，按件数算；对比期不足 {wording.SMALL_BASE} 件不算。",
             other.shortfall().replace("选定", "对比期"),
             basis,
         ),

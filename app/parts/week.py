@@ -86,7 +86,7 @@ def in_brief(signals: pl.DataFrame, before: pl.DataFrame, known: pl.DataFrame | 
         said.append(f"上周的 {len(before)} 条中 " + "、".join(f"{n} 条{word}" for n, word in outcome if n))
     if known is not None:
         n_late = len(known.filter(pl.col("status").is_in(workflow.OPEN), pl.col("is_overdue")))
-        said.append(f"{n_late} 条办理已超期" if n_late else "")
+        said.append(f"目前 {n_late} 条办理已超期" if n_late else "")
     return "；".join(part for part in said if part) + "。" if any(said) else ""
 
 
@@ -214,7 +214,7 @@ def _clicked() -> None:
 
 def rising(edition: page.Edition, week: date) -> None:
     """Issues above their upper bound, city-wide, the largest excess first."""
-    page.section("上升最快的事项", "全市，超出预期上限的事项，按超出件数排列")
+    page.section("超出预期最多的事项", "全市，超出预期上限的事项，按超出件数排列")
     if not judged.was_judged(week):
         page.quiet(judged.not_judged(week, edition.judged_from))
         return
@@ -254,7 +254,7 @@ def rising(edition: page.Edition, week: date) -> None:
                 st.page_link("views/issues.py", label="事项", icon=":material/chevron_right:", query_params=target)
     page.foot(
         issues.with_columns(pl.col("status").replace(wording.VERDICTS)),
-        name=f"上升最快的事项 {wording.week_name(week)}",
+        name=f"超出预期最多的事项 {wording.week_name(week)}",
         notes=edition.notes("单位：件。超出 = 本周 − 预期。"),
         key="rising",
         labels={"observed_before": "上周件数", "status": "判定"},

@@ -1,12 +1,18 @@
 -- Which space-time clusters were there in $week, rarer than $most a year by chance? The rarest first; $county, $town:
--- of the centre. place_names: the three communities with most items of it, most first.
+-- of the centre. place_names: the three communities with most items of it, most first, each with its town where the
+-- cluster is in several, and with its county where it is in several of those. county_name, town_name: null in these cases.
 with named as (
     select
         m.cluster_id,
-        p.place_name,
+        case
+            when c.place_level = 'city' then concat(p.county_name, p.town_name, p.place_name)
+            when c.place_level = 'county' then concat(p.town_name, p.place_name)
+            else p.place_name
+        end as place_name,
         row_number() over (partition by m.cluster_id order by m.n_events desc, m.place_code) as number
     from cluster_place as m
     inner join place as p on p.place_code = m.place_code
+    inner join cluster as c on c.cluster_id = m.cluster_id and c.week_start_on = m.week_start_on
     where m.week_start_on = $week::date
 ),
 members as (
@@ -22,8 +28,8 @@ select
 from cluster as c
 left join members as m on m.cluster_id = c.cluster_id
 left join issue as i on i.issue_code = c.issue_code
-left join place as k on k.place_code = c.county_code
-left join place as t on t.place_code = c.town_code
+left join place as k on k.place_code = c.county_code and c.place_level <> 'city'
+left join place as t on t.place_code = c.town_code and c.place_level in ('town', 'community')
 where
     c.week_start_on = $week::date
     and c.chance_per_year <= $most

@@ -10,6 +10,8 @@ where
     m.issue_code = $issue
     and w.week_start_on between $from_on::date and $to_on::date
     and ($county::varchar is null or p.county_code = $county)
+    and ($town::varchar is null or p.town_code = $town)
+    and ($community::varchar is null or m.place_code = $community)
 group by all
 having sum(w.n_events) > 0
 order by n_events desc, m.matter_id

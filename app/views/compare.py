@@ -6,7 +6,7 @@ from app import filters, page
 from app.parts import compare
 
 edition = page.start("对比", "两边比，差在哪里，是不是偶然？")
-what, length, until, against, other = st.columns([1.1, 1.2, 1.5, 1.1, 1.5], vertical_alignment="bottom")
+what, length, until, against, other = st.columns([1.1, 1.2, 1.5, 1.1, 1.5])
 with what:
     kind = filters.choose("比什么", compare.KINDS, key="what", kind="buttons")
 with length:
@@ -18,7 +18,7 @@ if kind == "areas":
     sides = compare.areas(edition, n_weeks, week)
 else:
     sides = compare.periods(edition, n_weeks, week, against, other)
-found = compare.counted(sides)
+found = compare.counted(sides, edition.city_code)
 compare.sentence(found)
 compare.headline(found, edition)
 left, right = st.columns([6, 5], gap="large")

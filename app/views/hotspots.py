@@ -19,12 +19,10 @@ with left:
     area.breadcrumb(places, place, edition.city_name)
 if span.shortfall():
     page.quiet(span.shortfall())
-basis = (
-    f"筛选：{filters.words(choice)}。按登记日期计；变化与之前等长的 {span.n_weeks} 周相比，"
-    f"基数不足 {wording.SMALL_BASE} 件不算。{span.shortfall()}"
-)
+basis = f"筛选：{filters.words(choice)}。按登记日期计。{span.shortfall()}"
+against_before = f"变化与之前等长的 {span.n_weeks} 周相比，基数不足 {wording.SMALL_BASE} 件不算。"
 if not finer:
-    area.smallest(place, choice, span, edition.notes(basis))
+    area.smallest(place, choice, span, edition.notes(f"{basis}{against_before}"))
     st.stop()
 with middle:
     mode = filters.choose("怎样看", area.MODES, key="mode", kind="buttons")
@@ -63,7 +61,8 @@ is_map = place_counts.can_be_drawn(missing, geometry)
 if other and is_map:
     two_periods.draw(frame, level, measure, place, span, other, edition, f"{basis}{small}")
     st.stop()
-frame = place_counts.valued(frame, measure)
+basis = f"{basis}{against_before}"
+frame = place_counts.highest_first(place_counts.valued(frame, measure), measure)
 # A new table for each place and level: a click on the last one is not a click on this one.
 st.session_state["_table"] = f"_table_{place['place_code']}_{level}"
 st.session_state["_places_shown"] = frame["place_code"].to_list()
@@ -72,10 +71,13 @@ where = "图上" if is_map else "表里"
 outside = f"，其中 {unlocated}，不在{where}。" if unlocated else "。"
 if not unlocated and missing.is_empty():
     outside = f"，全部在{where}。"
+all_of_it = f"共 {place_counts.n_items(total)}{outside}"
+if total["n_events"] is None:
+    all_of_it = f"{place_counts.n_items(total)}；另有{unlocated}，不在{where}。" if unlocated else ""
 lacking = area.not_on_the_map(missing, level, geometry)
 whole = "全市" if place["place_level"] == "city" else place["place_name"]
 title = f"{whole}各{wording.PLACE_LEVELS[level]}{area.MEASURES[measure]} {span.words()}"
-notes = edition.notes(f"共 {place_counts.n_items(total)}{outside}", lacking, basis, small)
+notes = edition.notes(all_of_it, lacking, basis, small)
 if lacking:
     page.quiet(lacking)
 found = clusters.found(choice, span.to_on)
@@ -92,5 +94,5 @@ else:
     area.foot(frame, title, notes)
 picked.choose(frame, level)
 names = dict(frame.select("place_code", "place_name").iter_rows())
-picked.block(chosen, names, level, place, choice, span, edition.notes(basis, small))
+picked.block(chosen, names, level, place, choice, span, edition.notes(basis, small), counts)
 clusters.listing(found, choice, span.to_on, edition)

@@ -3,10 +3,10 @@
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page
+from app import filters, marts, page
 from app.parts import clusters
 from app.parts.frequent import overview
-from app.parts.issue import BASIS, by_source_category, with_change
+from app.parts.issue import BASIS, by_source_category, noted, with_change
 from app.parts.one_issue import one_issue
 
 edition = page.start("高频事项", "群众反映最多的是什么？")
@@ -16,30 +16,24 @@ if "cluster" in st.query_params:
 left, right = st.columns([2, 1])
 with left:
     span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week")[1]
-with right:
-    basis = filters.choose("分类", BASIS, key="basis", kind="buttons")
 choice, _ = filters.bar(
     edition.data_from, edition.last_full_week, "source", "county", "town", "community", "group", "issue"
 )
+with right:  # the page of one issue has no other classification
+    basis = "ours" if choice.issue else filters.choose("分类", BASIS, key="basis", kind="buttons")
 span = filters.period(span.n_weeks, span.to_on, edition.data_from, edition.last_full_week, choice.source)
 if span.shortfall():
     page.quiet(span.shortfall())
 scope = {**choice.parameters(), **span.parameters()}
-notes = edition.notes(
-    f"按登记日期计，{span.words()}，上期为之前等长的 {span.n_weeks} 周。{span.shortfall()}",
-    f"筛选：{filters.words(choice)}。",
-    disclosure.note(disclosure.threshold(choice.issue, choice.group), exported=True)
-    if choice.issue or not filters.is_whole_city(choice)
-    else "",
-)
 if choice.issue:
     chosen = marts.query("issues").row(by_predicate=pl.col("issue_code") == choice.issue, named=True)
-    one_issue(chosen, edition, choice, span, notes)
+    one_issue(chosen, edition, choice, span)
 elif basis == "sources":
     counts = marts.query("category_counts", **scope)
     page.require(counts)
+    notes = noted(edition, choice, span, before=True)
     by_source_category(with_change(span.only_known(counts)), choice, f"{filters.words(choice)} {span.words()}", notes)
 else:
     counts = marts.query("issue_counts", **scope)
     page.require(counts)
-    overview(with_change(span.only_known(counts)), scope, choice, span, notes)
+    overview(with_change(span.only_known(counts)), scope, choice, span, edition)

@@ -1,10 +1,12 @@
 """趋势分析: is it rising, and more than the season explains?"""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app import filters, page, wording, year_ago
 from app.parts import inside, outlook, rhythm, trend
-from app.parts.course import BASES, VERBS, Look, answer, last_weeks
+from app.parts.course import BASES, Look, headline
 
 PARTS = {"course": "走势", "calendar": "日历与节律", "outlook": "预测与构成", "inside": "各区域"}
 
@@ -22,7 +24,7 @@ with latest:
     monday = filters.week(edition.data_from, edition.last_full_week, label="截至")
 week = filters.need_week(monday, edition.last_full_week)
 look = Look(edition, choice, basis, way, week)
-said = answer(last_weeks(look), VERBS[basis], week)
+said = headline(look if part in ("course", "calendar") else replace(look, basis="registered"))  # as the part counts
 if said:
     lead.html(f'<p class="answer">{wording.escape(said)}</p>')
 {"course": trend.block, "calendar": rhythm.block, "outlook": outlook.block, "inside": inside.block}[part](look)

@@ -3,12 +3,12 @@
 import polars as pl
 import streamlit as st
 
-from app import filters, headlines, marts, page, roles, wording
+from app import filters, headlines, marts, page, roles, wording, year_ago
 from app.parts import casework
 from app.parts.week import followup, headline, in_brief, last_week, rising, small_map, tiles, warnings, workdays
 
 with st.container(key="masthead"):
-    head, chooser = st.columns([5, 3], vertical_alignment="bottom")
+    head, chooser = st.columns([11, 7], vertical_alignment="bottom")
 with head:
     edition = page.start("本周研判", "这一周，哪些事该先定？")
 row = chooser.container(horizontal=True, vertical_alignment="bottom", wrap=False)
@@ -43,7 +43,11 @@ with st.container(key="figures_strip"):
 page.foot(
     figures.tail(13),
     name=f"本周研判数字 {wording.week_name(week)}",
-    notes=edition.notes(by_workday["sentence"], headlines.left_out(tiles(figures))),
+    notes=edition.notes(
+        by_workday["sentence"],
+        "春节前后，同比受春节早晚影响，按春节对齐见「趋势分析」。" if year_ago.near_festival(week) else "",
+        headlines.left_out(tiles(figures)),
+    ),
     key="figures",
     labels={
         "n_workdays": "工作日",

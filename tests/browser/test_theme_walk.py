@@ -70,6 +70,20 @@ def test_the_switch_holds_on_every_page(reader):
     reader.calm()
 
 
+@pytest.mark.parametrize("width", [1440, 1152])
+def test_nothing_lies_over_the_menu(reader, width):
+    """Real clicks on the bar and on 办理, also on a narrow screen (125 % of a usual one)."""
+    reader.page.set_viewport_size({"width": width, "height": 720})
+    read(reader, "about")
+    reader.page.locator("header").get_by_role("link", name="趋势分析").click()
+    reader.page.wait_for_url("**/trends**")
+    reader.settle()
+    reader.page.locator("header").get_by_text("办理", exact=True).click()
+    reader.page.get_by_role("link", name="访调诉").click()
+    reader.page.wait_for_url("**/mediation**")
+    reader.calm()
+
+
 @pytest.fixture(scope="module")
 def visitor(browser, site) -> Iterator[Reader]:
     """One reader for all pages: the program is fetched and read once."""

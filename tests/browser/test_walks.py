@@ -18,7 +18,7 @@ def test_a_leader_reads_the_week(reader):
     page = reader.page
     assert "这一周" in page.locator("h1").inner_text()
     assert page.get_by_test_id("stMetric").count() == 7
-    for heading in ("本周预警", "各镇街本周件数", "上升最快的事项", "上周预警后来怎样"):
+    for heading in ("本周预警", "各镇街本周件数", "超出预期最多的事项", "上周预警后来怎样"):
         assert page.locator("h2", has_text=heading).count() == 1
     fold = page.locator("h2", has_text="本周预警").bounding_box()
     assert fold is not None and fold["y"] < 500
