@@ -81,6 +81,16 @@ def test_no_broad_except():
                 assert caught not in ("everything", "Exception", "BaseException"), path.name
 
 
+def test_no_page_run_waits_for_another_for_good():
+    """Python within Polars' own threads can make the server stand still; see app.wording.each."""
+    for path in PYTHON:
+        if path.is_relative_to(ROOT / "app"):
+            found = re.findall(
+                r"\.(?:map_elements|map_batches|map_groups|rolling_map)\(", path.read_text(encoding="utf-8")
+            )
+            assert not found, path.name
+
+
 def test_both_halves_mean_the_same_marts():
     """app/ may not import pipelines/: the number stands in both."""
     from app import versions

@@ -55,7 +55,7 @@ def listing(warnings: pl.DataFrame, week: date, edition: page.Edition, scope: st
     safe = safe_warnings(warnings)
     shown = safe.with_columns(
         pl.col("kind").replace(KINDS),
-        pl.col("chance_per_year").map_elements(wording.chance, return_dtype=pl.String).alias("chance"),
+        wording.each(safe["chance_per_year"], wording.chance).alias("chance"),
     )
     labels = {"kind": "哪一项", "observed": "件数", "chance": "纯属偶然"}
     helps = {

@@ -103,7 +103,7 @@ def listing(signals: pl.DataFrame, week: date, edition: page.Edition, known: pl.
     safe = safe_signals(signals)
     shown = safe.select(
         "rank",
-        pl.col("signal_level").map_elements(wording.level_text, return_dtype=pl.String),
+        wording.each(safe["signal_level"], wording.level_text),
         "title",
         pl.col("kind").replace(wording.KINDS),
         "observed",

@@ -103,7 +103,7 @@ def matters(scope: Mapping[str, str | date | None], edition: page.Edition) -> No
         pl.Series("place_name", [wording.place(row) for row in safe.iter_rows(named=True)]),
         pl.concat_str(
             pl.when("is_alarm").then(pl.lit("▲ ")).otherwise(pl.lit("")),
-            pl.col("chance_per_year").map_elements(wording.chance, return_dtype=pl.String).fill_null("—"),
+            pl.lit(wording.each(safe["chance_per_year"], wording.chance)).fill_null("—"),
         ).alias("chance"),
     ).join(courses(safe, week), on="matter_id", how="left", maintain_order="left")
     st.session_state["_matters_shown"] = shown["matter_id"].to_list()

@@ -126,7 +126,7 @@ def _outlook(look: Look, known: pl.DataFrame, found: forecast.Forecast) -> None:
     with right:
         page.table(
             weeks.with_columns(
-                pl.col("week_start_on").map_elements(wording.week_span, return_dtype=pl.String).alias("week"),
+                wording.each(weeks["week_start_on"], wording.week_span).alias("week"),
                 *(_range(weeks, level).alias(f"range_{level}") for level in forecast.LEVELS),
             ),
             [
@@ -139,7 +139,7 @@ def _outlook(look: Look, known: pl.DataFrame, found: forecast.Forecast) -> None:
         errors = found.errors.with_columns(
             pl.col("method").replace_strict(forecast.METHODS),
             *(
-                pl.col(name).map_elements(lambda share: f"{share:.0%}", return_dtype=pl.String)
+                wording.each(found.errors[name], lambda share: f"{share:.0%}")
                 for name in ("error_share", "inside_80_share", "inside_95_share")
             ),
         )

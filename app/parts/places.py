@@ -33,11 +33,9 @@ def ways(edition: page.Edition) -> None:
         counts.group_by("place_how")
         .agg(pl.col("n_events").sum())
         .sort(pl.col("place_how").replace_strict({how: at for at, how in enumerate(HOW)}, default=len(HOW)))
-        .with_columns(
-            (pl.col("n_events") / total).map_elements(_part, pl.String).alias("part"),
-            pl.col("place_how").replace_strict(HOW, default="").alias("meaning"),
-        )
+        .with_columns(pl.col("place_how").replace_strict(HOW, default="").alias("meaning"))
     )
+    by_way = by_way.with_columns(wording.each(by_way["n_events"] / total, _part).alias("part"))
     page.table(
         fields.in_words(by_way),
         [
@@ -68,7 +66,7 @@ def points(edition: page.Edition) -> None:
         return
     shown = fields.in_words(default).with_columns(
         pl.format("{}, {}", pl.col("lon"), pl.col("lat")).alias("at"),
-        pl.col("position_share").map_elements(_part, pl.String).alias("part"),
+        wording.each(default["position_share"], _part).alias("part"),
     )
     page.table(
         shown,

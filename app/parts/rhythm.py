@@ -90,7 +90,7 @@ def by_weekday(every: pl.DataFrame) -> pl.DataFrame:
 def drawn_cells(cells: pl.DataFrame) -> pl.DataFrame:
     """As month_calendar takes them."""
     return cells.select(
-        pl.col("weekday").map_elements(lambda n: f"周{WEEKDAYS[n - 1]}", return_dtype=pl.String).alias("label"),
+        wording.each(cells["weekday"], lambda n: f"周{WEEKDAYS[n - 1]}").alias("label"),
         "month_of_year",
         pl.col("per_day").alias("per_week"),
         "index",

@@ -105,7 +105,7 @@ def _listing(
 ) -> str:
     st.session_state["_appraised"] = own["unit_name"].to_list()
     shown = own.select(
-        "rank", "unit_name", "total", pl.col("band").map_elements(scopes.band_text, return_dtype=pl.String), "score", "n_deducted",
+        "rank", "unit_name", "total", wording.each(own["band"], scopes.band_text), "score", "n_deducted",
         "n_full", pl.col("standing").replace(kpis.STANDINGS),
     )  # fmt: skip
     page.grid(

@@ -164,7 +164,7 @@ def listing(units: pl.DataFrame, kpi: Mapping[str, Any], group: str, scope: Scop
     remark = pl.when(pl.col("standing") != "ranked").then(pl.col("standing").replace(standings(kpi)))
     shown = units.select(
         "rank", "unit_name", pl.col("value") * factor,
-        pl.col("band").map_elements(scopes.band_text, return_dtype=pl.String), "numerator", "denominator",
+        wording.each(units["band"], scopes.band_text), "numerator", "denominator",
         pl.Series("bounds", bounds, dtype=pl.String), pl.col("shrunk") * factor,
         pl.coalesce(pl.col("outside").replace(OUTSIDE), remark).alias("place"),
     )  # fmt: skip

@@ -96,8 +96,8 @@ def grounds(signal: Mapping[str, Any]) -> list[Sequence[str]]:
     safe = disclosure.suppress(rows, measures=["observed", "base"], k=k, within=(), derived=derived)
     said = safe.with_columns(
         pl.col("kind").replace(wording.KINDS),
-        pl.col("p_value").map_elements(wording.p_value, return_dtype=pl.String),
-        *(pl.col(name).map_elements(_number, return_dtype=pl.String) for name in ("observed", "base", "expected", "upper_bound")),
+        wording.each(safe["p_value"], wording.p_value),
+        *(wording.each(safe[name], _number) for name in ("observed", "base", "expected", "upper_bound")),
     )  # fmt: skip
     shown = (
         disclosure.in_text(said).select("kind", "observed", "base", "expected", "upper_bound", "p_value").fill_null("—")

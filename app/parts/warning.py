@@ -187,7 +187,7 @@ def grounds(signal: Mapping[str, Any], edition: page.Edition) -> None:
         pl.col("kind").replace(GROUNDS).alias("asked"),
         pl.col("kind").replace(wording.KINDS),
         pl.col("status").replace(wording.VERDICTS),
-        pl.col("p_value").map_elements(wording.p_value, return_dtype=pl.String).alias("p"),
+        wording.each(safe["p_value"], wording.p_value).alias("p"),
     )
     marks = [name for name in said.columns if name.endswith(disclosure.MARK)]
     order = ["kind", "asked", "observed", "base", "expected", "upper_bound", "p", *marks]

@@ -287,14 +287,13 @@ def followup(signals: pl.DataFrame, edition: page.Edition, week: date, known: pl
         page.quiet("上周没有预警。")
         return
     signals = safe_followup(casework.with_status(outcomes(signals), known))
+    levels = wording.each(signals["signal_level"], lambda level: wording.level_tag(level, edition.level_rule))
     shown = signals.with_columns(
-        pl.col("signal_level")
-        .map_elements(lambda level: wording.level_tag(level, edition.level_rule), return_dtype=pl.String)
-        .alias("level"),
+        levels.alias("level"),
         pl.Series(
             "standing", [casework.tag(row, short=True) for row in signals.iter_rows(named=True)], dtype=pl.String
         ),
-        pl.col("outcome").map_elements(unbreakable, return_dtype=pl.String),
+        wording.each(signals["outcome"], unbreakable),
     )
     columns = [
         page.Column("level", "html", "等级"),

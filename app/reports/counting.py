@@ -143,12 +143,12 @@ def issues_and_groups(
     )
     named = ["issue_code", "issue_name", "group_code", "group_name", "role_name"]
     rows = counts.select(*named, *MEASURES, node=pl.lit("issue ") + pl.col("issue_code"), above="group_code")
-    sums = rows.group_by("group_code").agg(
+    ks = wording.each(rows["issue_code"], disclosure.threshold, pl.Int64).alias("k")
+    groups = rows.with_columns(ks).group_by("group_code")
+    sums = groups.agg(
         pl.col("group_name").first(),
         pl.col(*MEASURES).sum(),
-        pl.col("issue_code").max_by(
-            pl.col("issue_code").map_elements(disclosure.threshold, return_dtype=pl.Int64)
-        ),  # of its issues the one with the highest k, which is that of the group, too
+        pl.col("issue_code").max_by("k"),  # of its issues the one with the highest k, which is that of the group, too
     )
     whole = {name: rows[name].sum() for name in MEASURES}
     tree = pl.concat(

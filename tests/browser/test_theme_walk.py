@@ -79,7 +79,7 @@ def test_nothing_lies_over_the_menu(reader, width):
     reader.page.wait_for_url("**/trends**")
     reader.settle()
     reader.page.locator("header").get_by_text("办理", exact=True).click()
-    reader.page.get_by_role("link", name="访调诉").click()
+    reader.page.get_by_text("访调诉", exact=True).click()
     reader.page.wait_for_url("**/mediation**")
     reader.calm()
 
