@@ -214,6 +214,11 @@ def served(home: Path) -> Iterator[tuple[str, int, Path]]:
                 yield address[0], server.pid, asked
             finally:
                 server.terminate()
+                try:
+                    server.wait(10)
+                except subprocess.TimeoutExpired:  # stands still: an answer, too
+                    server.kill()
+                    _show("server", said="did not stop when asked")
                 errors.seek(0)
                 said_of = Counter(line for line in errors if re.match(r"\w+(\.\w+)*(Error|Exception|Warning)\b", line))
                 for line, n in said_of.most_common(10):

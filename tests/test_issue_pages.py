@@ -371,8 +371,15 @@ def test_items_narrowed_to_a_unit_and_a_word(full):
 
 
 def test_the_matters_are_those_of_the_town_chosen(full):
-    issue, _ = most_frequent(full)
-    scope = {**EVERYTHING, **SPAN, "issue": issue, "n_rows": 1000}
+    marts = full.marts / full.current.read_text().strip()
+    with duckdb.connect(str(marts), read_only=True) as connection:
+        found = connection.execute(
+            "select m.issue_code, min(w.week_start_on), max(w.week_start_on) from matter_week as w"
+            " inner join matter as m on m.matter_id = w.matter_id where w.n_events > 0"
+            " group by 1 order by count(distinct m.matter_id) desc, 1 limit 1",
+        ).fetchone()
+    issue, first, last = found
+    scope = {**EVERYTHING, "from_on": first, "to_on": last, "issue": issue, "n_rows": 1000}
     with asking(full) as ask:
         whole = ask("issue_matters", **scope)
         towns = ask("places").filter(pl.col("place_level") == "town")["place_code"]
