@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,8 +134,8 @@ class Visitor:
                 options = [option.content for option in element.button_group.options]
                 found.append(Control(element.button_group.id, kind, options))
             elif kind == "dataframe" and element.dataframe.id and len(element.dataframe.selection_mode):
-                row = json.dumps({"selection": {"rows": [0], "columns": [], "cells": []}})
-                found.append(Control(element.dataframe.id, "rows", [row, ""]))
+                rows = [json.dumps({"selection": {"rows": one, "columns": [], "cells": []}}) for one in ([0], [])]
+                found.append(Control(element.dataframe.id, "rows", rows))
         return [control for control in found if len(control.options) > 1]
 
     async def _run(self, act: str, state: ClientState) -> Rerun:
@@ -220,9 +220,18 @@ def served(home: Path) -> Iterator[tuple[str, int, Path]]:
                     server.kill()
                     _show("server", said="did not stop when asked")
                 errors.seek(0)
-                said_of = Counter(line for line in errors if re.match(r"\w+(\.\w+)*(Error|Exception|Warning)\b", line))
-                for line, n in said_of.most_common(10):
-                    _show("server", n=n, said=line.strip())
+                for said, n in Counter(_errors(errors)).most_common(10):
+                    _show("server", n=n, said=said)
+
+
+def _errors(log: Iterable[str]) -> Iterator[str]:
+    """The last line of each traceback, and where in the app it was."""
+    where = ""
+    for line in log:
+        if place := re.search(r'File ".*/(app/.*)", (line \d+)', line):
+            where = " ".join(place.groups())
+        elif re.match(r"\w+(\.\w+)*(Error|Exception)\b", line):
+            yield f"{where} {line.strip()}"
 
 
 def cpu_seconds(pid: int) -> float:

@@ -23,11 +23,12 @@ ROWS = [
     "P5,1,安澜市云溪区和平街道,求决,城乡建设>供热,2026-11-11,暖气不热,云溪区住建局,否",
 ]
 SCOPE = {
-    **dict.fromkeys(("source", "county", "town", "community", "group", "issue")),
+    **dict.fromkeys(("source", "county", "town", "community", "group", "issue", "category", "unit", "word")),
+    **dict.fromkeys(("after_at", "after_key")),
     "from_on": date(2026, 11, 2),
     "to_on": date(2026, 11, 16),
     "n_rows": 100,
-    "offset": 0,
+    "n_parts": 100,
 }
 
 
@@ -74,7 +75,7 @@ def test_they_are_in_no_list_of_items_and_lead_to_no_unit(published):
     with marts(published) as connection:
         items = ask(connection, "items", **SCOPE)
         assert items["text"].to_list() == ["暖气不热"]
-        assert ask(connection, "item_count", **SCOPE).item() == 1
+        assert ask(connection, "item_count", **SCOPE)["n_events"].to_list() == [1]
         for (code,) in connection.execute("select distinct issue_code from event").fetchall():
             parts = ask(connection, "issue_parts", **SCOPE | {"issue": code})
             units = parts.filter(pl.col("part_kind") == "unit")
