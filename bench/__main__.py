@@ -1,7 +1,9 @@
 """The figures of BENCHMARKS.md: `make bench`, or `python -m bench pipeline --items 1000000` / `python -m bench pages`,
 `python -m bench sessions --home HOME --sessions 60 --seconds 300` (pages and sessions need Linux),
 `python -m bench detectors`, `python -m bench redaction`, `python -m bench scenarios --reps 20 --seed 1`,
-`python -m bench fusion --reps 4 --seed 2001`, `python -m bench dispatch --home HOME` (a built home with a taught model).
+`python -m bench fusion --reps 4 --seed 2001`, `python -m bench dispatch --home HOME` (a built home with a taught model),
+`python -m bench api --home HOME` (the same),
+`python -m bench enlarge --home HOME --to BIG --times 33` (a home with so many times the items, for pages and sessions).
 
 Ratios are taken in one run on one machine: the pipeline against DuckDB's bare `read_csv` of the same rows.
 """
@@ -19,7 +21,7 @@ from pathlib import Path
 import duckdb
 import fastexcel
 
-from bench import detectors, dispatch, fusion, redaction, scenarios, sessions
+from bench import api, detectors, dispatch, enlarge, fusion, redaction, scenarios, sessions
 from pipelines import config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +40,8 @@ def main() -> None:
         "scenarios",
         "fusion",
         "dispatch",
+        "enlarge",
+        "api",
     )
     parser.add_argument("what", nargs="?", default="all", choices=whats)
     parser.add_argument("--items", type=int, default=1_000_000)
@@ -50,12 +54,24 @@ def main() -> None:
     )
     parser.add_argument("--reps", type=int, help="series of each scenario (20); cities (4)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--to", type=Path, help="enlarge: folder of the home to make")
+    parser.add_argument("--times", type=int, default=33, help="enlarge: how many times the items")
     parser.add_argument("--quick", action="store_true", help="scenarios: one row of the short-history table")
     options = parser.parse_args()
-    if options.home and options.what not in ("pages", "sessions", "warnings", "dispatch"):
-        parser.error("--home is for pages, sessions, warnings and dispatch: the others would build it anew")
+    if options.home and options.what not in ("pages", "sessions", "warnings", "dispatch", "enlarge", "api"):
+        parser.error(
+            "--home is for pages, sessions, warnings, dispatch, enlarge and api: the others would build it anew"
+        )
     if options.what == "dispatch":
         return dispatch.run(config.Home(options.home) if options.home else None)
+    if options.what == "api":
+        if not options.home:
+            parser.error("api needs --home")
+        return api.run(config.Home(options.home.resolve()), min(options.seconds, 30), options.seed)
+    if options.what == "enlarge":
+        if not (options.home and options.to):
+            parser.error("enlarge needs --home and --to")
+        return enlarge.run(options.home, options.to, options.times)
     if options.what == "scenarios":
         return scenarios.run(options.reps or 20, options.seed, options.quick)
     if options.what == "fusion":

@@ -221,15 +221,13 @@ def paper_figure(
     bottom: float = 46,
 ) -> Drawing:
     """An empty figure: title at the top left, both axes hidden until set. Without a title no room is kept for one."""
-    figure = Drawing()
-    figure.update_layout(
-        template=None,
-        height=height,
-        margin={"l": left, "r": right, "t": 62 if title else 12, "b": bottom, "pad": 0},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT_FAMILY, "size": TEXT_SIZE, "color": INK},
-        title={
+    layout = {
+        "height": height,
+        "margin": {"l": left, "r": right, "t": 62 if title else 12, "b": bottom, "pad": 0},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT_FAMILY, "size": TEXT_SIZE, "color": INK},
+        "title": {
             "text": bold(plain(title)),
             "font": {"size": TITLE_SIZE, "color": INK},
             "x": 0,
@@ -240,19 +238,21 @@ def paper_figure(
             "yanchor": "top",
             "pad": {"t": 10},
         },
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={
+        "showlegend": False,
+        "dragmode": False,
+        "hovermode": "closest",
+        "hoverlabel": {
             "bgcolor": PAPER,
             "bordercolor": FAINT,
             "font": {"color": INK, "size": SMALL_SIZE},
             "align": "left",
         },
-        separators=".,",
-        xaxis={"visible": False, "fixedrange": True},
-        yaxis={"visible": False, "fixedrange": True},
-    )
+        "separators": ".,",
+        "xaxis": {"visible": False, "fixedrange": True},
+        "yaxis": {"visible": False, "fixedrange": True},
+    }
+    figure = Drawing(layout=layout)  # all at once: `update_layout` takes eight times as long
+    figure.update_layout(template=None)
     return figure
 
 
