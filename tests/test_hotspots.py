@@ -1,9 +1,12 @@
 """热点地图: rates and what is clearly off, the counts behind hexagons, steps and expectations, and the four ways of looking."""
 
+import itertools
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,10 +17,10 @@ import shapely
 from builders import maps_of
 from streamlit.testing.v1 import AppTest
 
-from app import disclosure, page, place_counts, place_rates, reader
+from app import disclosure, filters, page, place_counts, place_rates, reader
 from app.charts.breaks import excess_classes, sequential_classes
 from app.charts.maps import hex_columns
-from app.parts import density, over_time
+from app.parts import density, over_time, picked
 
 MAIN = str(Path(__file__).resolve().parents[1] / "app" / "main.py")
 LAST = date(2026, 11, 9)
@@ -208,6 +211,82 @@ def test_chosen_places_are_in_the_url_listed_and_lead_to_the_items(full):
     assert [f"county={code}" in text for code, text in zip(codes, to_items, strict=True)] == [True, True]
     at.multiselect(key="places").set_value([]).run()
     assert "places" not in at.query_params and "全市：反映最多的事项" in said(at)
+
+
+def published(choice: filters.Choice, counts: pl.DataFrame, weeks: pl.DataFrame, on_map: pl.DataFrame, codes) -> dict:
+    """Every figure of a selection that is read off the page: (now | before | week, what) → count or None."""
+    own = counts.filter(pl.col("place_code").is_in(codes))
+    if picked.hides_one(on_map, codes) or own["n_events"].sum() == 0:
+        return {}
+    hides = picked.hides_one(on_map, codes, "n_events_before")
+    listed = picked.issues_together(own, choice, hides_before=hides)
+    cells = {("now", row["issue_code"]): row["n_events"] for row in listed.iter_rows(named=True)}
+    cells |= {("before", row["issue_code"]): row["n_events_before"] for row in listed.iter_rows(named=True)}
+    covered = [LAST - timedelta(weeks=51 - n) for n in range(52)]
+    k = disclosure.threshold(choice.issue, choice.group)
+    course = picked.course_together(weeks.filter(pl.col("place_code").is_in(codes)), covered, k)
+    return cells | {("week", day): n for day, n in course.select("period_start_on", "n_events").iter_rows()}
+
+
+def test_no_two_selections_tell_a_small_count_by_their_difference(demo_home, ask):
+    """By brute force: eight filters, towns alone and with and without them in a selection: issues and weeks."""
+    random = np.random.default_rng(11)
+    issues = [
+        code
+        for (code,) in rows(
+            demo_home, "select issue_code from weekly_counts group by 1 order by sum(n_events) desc, 1 limit 40"
+        )
+    ]
+    none = filters.Choice()
+    choices = [none] * 2 + [replace(none, issue=str(code)) for code in random.choice(issues, 3, replace=False)]
+    choices += [replace(none, group=str(code)[:2]) for code in random.choice(issues, 3, replace=False)]
+    n_pairs = n_shown = n_closed = 0
+    for choice, n_weeks in zip(choices, itertools.cycle((13, 1, 4, 52)), strict=False):
+        k = disclosure.threshold(choice.issue, choice.group)
+        first, before = LAST - timedelta(weeks=n_weeks - 1), LAST - timedelta(weeks=2 * n_weeks - 1)
+        asked = {"source": None, "issue": choice.issue, "group": choice.group}
+        scope = {**asked, "inside": None, "place_level": "town"}
+        counts = ask("issues_inside", **scope, from_on=first, to_on=LAST, before_on=before)
+        weeks = ask("weeks_inside", **scope, since_on=LAST - timedelta(weeks=51), to_on=LAST)
+        levels = [
+            ask(
+                "place_counts",
+                **asked,
+                county=None,
+                town=None,
+                from_on=first,
+                to_on=LAST,
+                before_on=before,
+                place_level=at,
+            )
+            for at in place_counts.LEVELS
+        ]
+        city = {
+            name: max(int(counts[name].sum()), int(levels[0][name].sum())) for name in ("n_events", "n_events_before")
+        }
+        told = {name: ["990100"] for name in ("n_events", "n_events_before")}
+        on_map = place_counts.safe(place_counts.whole_city(levels, {"place_code": "990100", **city}), told, k)
+        towns = sorted(set(counts["place_code"].drop_nulls()))
+        if len(towns) < 4:
+            continue
+        shown = partial(published, choice, counts, weeks, on_map)
+        for n, town in enumerate(random.choice(towns, 3, replace=False).tolist()):
+            alone = shown([town])
+            small = {key for key, n in alone.items() if n is not None and 0 < n < k}
+            assert not small, "one place alone"
+            n_closed += not alone
+            rest = random.choice([code for code in towns if code != town], 1 + n % 2, replace=False).tolist()
+            without, together = shown(rest), shown([*rest, town])
+            for key in together.keys() & without.keys():
+                if together[key] is None or without[key] is None:
+                    continue
+                own_k = disclosure.threshold(key[1], choice.group) if key[0] != "week" else k
+                assert together[key] - without[key] in (0, alone.get(key)), (choice, town, rest, key)
+                assert not 0 < together[key] - without[key] < own_k
+                n_shown += 1
+            n_pairs += 1
+
+    assert n_pairs >= 12 and n_shown > 10 and n_closed > 3, (n_pairs, n_shown, n_closed)
 
 
 def test_what_cannot_be_judged_is_said_with_what_to_choose(full):
