@@ -92,6 +92,12 @@ def _drawable(places: pl.DataFrame, geometry: Mapping[str, str]) -> list[dict[st
     return [row for row in rows if row["place_code"] in geometry]
 
 
+def _outlines(geometry: Mapping[str, str], codes: Iterable[str], max_bytes: int) -> dict[str, str]:
+    """place_code → its geometry, compact; see `_shapes`. The same places in another order are the same map."""
+    ordered = sorted(codes)
+    return dict(zip(ordered, _shapes(tuple(geometry[code] for code in ordered), max_bytes), strict=True))
+
+
 @lru_cache(maxsize=32)
 def _shapes(texts: tuple[str, ...], max_bytes: int) -> tuple[str, ...]:
     """The geometries as compact JSON of at most `max_bytes` together; neighbours keep one common border."""
@@ -122,6 +128,13 @@ def _geojson(shape: Any) -> str:
     if len(polygons) == 1:
         return orjson.dumps({"type": "Polygon", "coordinates": polygons[0]}).decode()
     return orjson.dumps({"type": "MultiPolygon", "coordinates": polygons}).decode()
+
+
+@lru_cache(maxsize=32)
+def _bounds(shapes: tuple[str, ...]) -> tuple[float, float, float, float]:
+    """West, south, east, north."""
+    west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
+    return west, south, east, north
 
 
 def _rings(text: str) -> Iterator[list[list[float]]]:
@@ -186,8 +199,7 @@ def locator_map(
     rows = _drawable(places, geometry)
     if not rows:
         return style.empty(title, height=height)
-    codes = [row["place_code"] for row in rows]
-    shapes = dict(zip(codes, _shapes(tuple(geometry[code] for code in codes), LOCATOR_BYTES), strict=True))
+    shapes = _outlines(geometry, [row["place_code"] for row in rows], LOCATOR_BYTES)
     entries = _legend_entries(classes, has_null=any(row["value"] is None for row in rows))
     signs = [f"{SIGNS[mark]} {word}" for mark, word in marks.items() if any(row.get("mark") == mark for row in rows)]
     texts = [*(text for _, text in entries), *signs]
@@ -230,7 +242,7 @@ def _plain_map(
     shapes: Collection[str], title: str, *, height: int, left: float, top: float, bottom: float = 22
 ) -> tuple[style.Drawing, tuple[float, float, float, float], float]:
     """An empty figure in degrees, its bounds (west, south, east, north), and how much a degree of longitude is shorter."""
-    west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
+    west, south, east, north = _bounds(tuple(shapes))
     squeeze = math.cos(math.radians((south + north) / 2))
     figure = style.paper_figure(title, height=height, left=left, right=12, bottom=bottom)
     figure.update_layout(margin={"t": top})
@@ -505,20 +517,20 @@ def screen_map(
     rows = _drawable(places, geometry)
     if not rows:
         raise ValueError("no place to draw")
-    shapes = _shapes(tuple(geometry[row["place_code"]] for row in rows), SCREEN_BYTES)
-    sheet = _Sheet.around([*shapes, *(outline or {}).values()])
+    shapes = _outlines(geometry, [row["place_code"] for row in rows], SCREEN_BYTES)
+    sheet = _Sheet.around([*shapes.values(), *(outline or {}).values()])
     drawn = [
         sheet.spot(row["lon"], row["lat"])
         | {
             "id": row["place_code"],
             "name": row["place_name"],
             "label": _label(row),
-            "d": sheet.path(shape),
+            "d": sheet.path(shapes[row["place_code"]]),
             "c": -1 if row["value"] is None else classes.index(row["value"]),
             "t": _value_text(row),
             "m": row.get("mark") or "",
         }
-        for row, shape in zip(rows, shapes, strict=True)
+        for row in rows
     ]
     return _drawing(
         sheet,
@@ -626,7 +638,7 @@ def hex_columns(
     A column picked carries `id` (place_code) and `name`. height: pixels of the map. No base map: no request leaves the page.
     """
     shapes = _shapes(tuple(ground.values()), OUTLINE_BYTES)
-    west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
+    west, south, east, north = _bounds(shapes)
     squeeze = math.cos(math.radians((south + north) / 2))
     reach = max((east - west) * squeeze, north - south) * METRES_PER_DEGREE
     # Web Mercator, 512 pixels a tile. Leant back the places need less height; the columns stand up into the rest.
@@ -784,7 +796,7 @@ class _Sheet:
 
     @classmethod
     def around(cls, shapes: Sequence[str]) -> "_Sheet":
-        west, south, east, north = map(float, shapely.total_bounds(shapely.from_geojson(list(shapes))))
+        west, south, east, north = _bounds(tuple(shapes))
         squeeze = math.cos(math.radians((south + north) / 2))
         up = SCREEN_UNITS / max((east - west) * squeeze, north - south, 1e-6)
         size = (math.ceil((east - west) * squeeze * up), math.ceil((north - south) * up))
@@ -800,6 +812,7 @@ class _Sheet:
             return {"x": None, "y": None}
         return {"x": round((lon - self.west) * self.across), "y": round((self.north - lat) * self.up)}
 
+    @lru_cache(maxsize=4096)  # noqa: B019 — a sheet is its five numbers
     def path(self, shape: str) -> str:
         """SVG path of a geometry: absolute start, then steps."""
         return "".join(self._ring(np.asarray(ring, dtype=float)[:, :2]) for ring in _rings(shape))
