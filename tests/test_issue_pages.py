@@ -353,6 +353,13 @@ def test_one_issue(full, section):
     assert not at.text_input  # no field to search texts for a person
 
 
+def test_the_places_of_an_issue_by_rate(full):
+    issue, _ = most_frequent(full)
+    at = opened(issue=issue, weeks="52", week="2026-W46", section="在哪里", measure="rate")
+    assert not at.exception and not at.error
+    assert any("95% 区间" in chart.proto.spec for chart in at.get("plotly_chart"))
+
+
 def test_items_narrowed_to_a_unit_and_a_word(full):
     issue, _ = most_frequent(full)
     with asking(full) as ask:

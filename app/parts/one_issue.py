@@ -167,7 +167,7 @@ def places(
     level = BELOW[str(place["place_level"])]
     word = wording.PLACE_LEVELS[level]
     measure = filters.choose("按", MEASURES, key="measure", kind="buttons")
-    everywhere = area.counted(choice, span, edition.city_code)
+    everywhere = area.counted(choice, span, edition.city_code, with_rates=measure == "rate")
     frame = place_counts.inside_of(everywhere, level, place)
     if measure == "rate" and frame["rate"].is_null().all():
         page.quiet(f"没有{word}的常住人口，算不了每万人件数；下面是件数。")
