@@ -70,7 +70,7 @@ _STEPS = {"十": 10, "百": 100, "千": 1000}
 _CN = "[零〇一二两三四五六七八九十百千万亿]"
 _ARABIC = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _VAGUE = r"[多余几来]"
-_NUMBER = rf"(?P<about>约|近|大概|大约|差不多|超过|上|数|好几|几)?(?P<n>(?:{_ARABIC})|{_CN}+)?(?P<more>{_VAGUE})?(?P<step>[十百千万亿]{{0,2}})(?P<after>{_VAGUE})?"
+_NUMBER = rf"(?P<about>约|近|大概|大约|差不多|超过|上|数|好几|几)?(?P<n>(?:{_ARABIC})|{_CN}{{1,20}})?(?P<more>{_VAGUE})?(?P<step>[十百千万亿]{{0,2}})(?P<after>{_VAGUE})?"
 
 
 def number(text: str) -> float | None:
@@ -112,10 +112,16 @@ def _amount(found: re.Match[str]) -> tuple[float, bool] | None:
     return value, is_about
 
 
+_NUMBERED = rf"[\d几数上多余来{_CN[1:-1]}]"
+_HAS_MONEY = re.compile(rf"{_NUMBERED}(?:元|块|人民币)")
 _MONEY = re.compile(rf"{_NUMBER}(?:元人民币|元(?!旦|月|素|宵)|块钱?|人民币)")
 
 
 def _money(text: str, _day: date | None) -> Iterator[Fact]:
+    if not _HAS_MONEY.search(
+        text
+    ):  # the pattern of numbers begins to match at every character: slow where there is none
+        return
     for found in _MONEY.finditer(text):
         amount = _amount(found)
         if amount:
@@ -126,12 +132,18 @@ _WHO = (
     "业主|工人|农民工|民工|住户|居民|村民|群众|学生|家长|老人|儿童|孩子|员工|职工|教师|老师|商户|租户|购房者|消费者|司机|乘客|退役军人|老兵|"
     "工友|同事|群众|患者|会员|学员|考生|投资人|人(?!民|们都|大代表|均|行|工|才|事|社|力|家|身|性|防|寿|群)"
 )
+_HAS_PEOPLE = re.compile(rf"{_NUMBERED}(?:名|位|个)?(?:{_WHO})")
+_HAS_HOUSEHOLDS = re.compile(rf"{_NUMBERED}\s?(?:户|个?家庭)")
 _PEOPLE = re.compile(rf"{_NUMBER}(?:名|位|个)?(?:{_WHO})")
 _HOUSEHOLDS = re.compile(rf"{_NUMBER}\s?(?:户|个?家庭)(?!口|籍|型|主体|均)")
 
 
-def _counted(kind: str, pattern: re.Pattern[str], least: float) -> Callable[[str, date | None], Iterator[Fact]]:
+def _counted(
+    kind: str, has: re.Pattern[str], pattern: re.Pattern[str], least: float
+) -> Callable[[str, date | None], Iterator[Fact]]:
     def read(text: str, _day: date | None) -> Iterator[Fact]:
+        if not has.search(text):
+            return
         for found in pattern.finditer(text):
             amount = _amount(found)
             if amount and amount[0] >= least and amount[0] == int(amount[0]):
@@ -184,7 +196,7 @@ def _day(found: re.Match[str], registered_on: date | None) -> date | None:
 
 # ---------------------------------------------------------------- places
 
-_ROAD = "路|街|大道|大街|巷|胡同|弄|立交桥|高架|隧道|环线|国道|省道|高速"
+_ROAD = "路|街(?!道)|大道|大街|巷|胡同|弄|立交桥|高架|隧道|环线|国道|省道|高速"
 _ESTATE = "小区|花园|家园|公寓|新村|新城|苑|佳苑|华府|名邸|广场|大厦|商城|市场|步行街|工业园|产业园|园区|公园|车站|地铁站|汽车站|医院|小学|中学|学校|幼儿园|大学|学院"
 _SETTLEMENT = "村民委员会|村委会|社区|街道办事处|街道|村(?!民|里|口|上|委|镇|务|干部|支)|镇(?!政府|里|上|干部)|乡(?!亲|下|镇|里|村|政府|土)"
 _STOP = (
@@ -280,8 +292,8 @@ def _organisations(text: str, _day: date | None) -> Iterator[Fact]:
 
 READERS: tuple[Callable[[str, date | None], Iterator[Fact]], ...] = (
     _money,
-    _counted("households", _HOUSEHOLDS, 2),
-    _counted("people", _PEOPLE, 2),
+    _counted("households", _HAS_HOUSEHOLDS, _HOUSEHOLDS, 2),
+    _counted("people", _HAS_PEOPLE, _PEOPLE, 2),
     _dates,
     _places,
     _organisations,

@@ -23,6 +23,7 @@ every_week = [
     st.Page("views/warning.py", title="一条预警", url_path="warning", visibility="hidden"),
 ]
 handling = [
+    st.Page("views/dispatch.py", title="智能分派", icon=":material/alt_route:", url_path="dispatch"),
     st.Page("views/service.py", title="办理质效", icon=":material/speed:", url_path="service"),
     st.Page("views/ledgers.py", title="台账", icon=":material/fact_check:", url_path="ledgers"),
     st.Page("views/mediation.py", title="访调诉", icon=":material/handshake:", url_path="mediation"),

@@ -24,7 +24,7 @@ AS_OF = "asof"
 """Query parameter with the past day looked at, YYYY-MM-DD; absent = the newest data."""
 AS_OF_KEY = "_asof"
 LOG = logging.getLogger(__name__)
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT = "192MB"
 """Of what DuckDB keeps of a version; without one it would hold all of the file in time. The system's file cache has it as well."""
 _at_once = threading.BoundedSemaphore(4)  # more on a few cores are no faster, and might not fit into the limit together
 _AT = "\0"  # in no path: what follows tells one file from the next of the same name
@@ -42,7 +42,7 @@ def begin_run() -> None:
 
 def file() -> Path:
     """The marts file of this page run."""
-    return Path(st.session_state[VERSION_KEY].split(_AT)[0])
+    return _path(st.session_state[VERSION_KEY])
 
 
 def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
@@ -70,6 +70,10 @@ def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: s
         return answer
 
 
+def _path(version: str) -> Path:
+    return Path(version.split(_AT)[0])
+
+
 def warm(version: Path) -> None:
     """Open a version ahead of the first visitor."""
     _connection(str(version))
@@ -83,9 +87,10 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
 def _connection(version: str) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one version attached; closed once three newer ones are in use."""
     connection = duckdb.connect()
-    quoted = version.split(_AT)[0].replace("'", "''")
-    connection.execute(f"attach '{quoted}' as marts (read_only)")
+    file, spill = (str(path).replace("'", "''") for path in (_path(version), _path(version).parent / "spill"))
+    connection.execute(f"attach '{file}' as marts (read_only)")
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute(f"set temp_directory = '{spill}'")  # else .tmp of wherever the server was started
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection

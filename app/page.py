@@ -491,6 +491,30 @@ th.number .term::after, th.decimal .term::after, th.bar .term::after, th.change 
 .item {{ border-bottom: 1px solid {palette.RULE}; padding: .5rem 0; max-width: 62rem; }}
 .item h4 {{ margin: .1rem 0; padding: 0; font-size: 1rem; font-weight: 700; }}
 .item p {{ margin: 0; line-height: 1.6; }}
+.facts-line {{ display: flex; flex-wrap: wrap; gap: .25rem .4rem; margin: .2rem 0 .1rem; font-size: .78rem; line-height: 1.55; }}
+.fact {{ border: 1px solid {palette.RULE}; border-radius: 2px; padding: 0 .4rem; color: {palette.MUTED}; }}
+.fact i {{ font-style: normal; border-right: 1px solid {palette.RULE}; padding-right: .35rem; margin-right: .35rem; }}
+.told {{ background: {palette.PANEL}; padding: .7rem .9rem; margin: 0; line-height: 1.85; white-space: pre-wrap; max-height: 24rem;
+  overflow: auto; max-width: 46em; }}
+.told mark {{ background: {palette.ACCENT_SOFT}; color: {palette.INK}; border-bottom: 2px solid {palette.ACCENT}; }}
+.told mark.other {{ background: none; border-bottom: 2px dotted {palette.ACCENT}; }}
+.told mark.attitude {{ background: none; border-bottom: 1px dashed {palette.MUTED}; }}
+.suggested {{ border-left: 4px solid {palette.ACCENT}; background: {palette.PANEL}; padding: .55rem .9rem; }}
+.suggested p {{ margin: 0; line-height: 1.55; }}
+.suggested.abstains {{ border-left: 4px dashed {palette.LEVELS["orange"].colour}; background: none;
+  outline: 1px solid {palette.RULE}; outline-offset: -1px; }}
+.odds {{ display: grid; grid-template-columns: minmax(0, 1fr) 34% 3.4rem; column-gap: .7rem; align-items: center; margin: 0;
+  font-size: .93rem; line-height: 2; border-bottom: 1px solid {palette.RULE}; font-variant-numeric: tabular-nums; }}
+.odds.first {{ font-weight: 700; }}
+.odds.head {{ font-size: .8rem; color: {palette.MUTED}; border-color: {palette.INK}; line-height: 1.7; font-weight: 400; }}
+.odds span {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.odds span:last-child {{ text-align: right; }}
+.odds .bar {{ height: .62rem; background: linear-gradient({palette.ACCENT}, {palette.ACCENT}) no-repeat left /
+  calc(var(--share, 0) * 100%) 100%, {palette.GRID}; }}
+.odds .bar.words {{ background: none; }}
+.path {{ margin: 0 0 .5rem; line-height: 1.6; font-size: .95rem; max-width: 46em; }}
+.path b {{ margin-right: .6rem; }}
+.past p.text {{ display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; }}
 .flag {{ border: 1px solid {palette.MUTED}; border-radius: 2px; padding: 0 .3rem; margin-left: .3rem; white-space: nowrap; }}
 .level {{ display: inline-block; border-radius: 2px; padding: .05rem .45rem; font-size: .85rem; font-weight: 700;
   white-space: nowrap; line-height: 1.5; }}

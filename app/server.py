@@ -1,8 +1,8 @@
 """The dashboard's server: `python -m app.server --host 127.0.0.1 --port 8501`.
 
 Streamlit as an ASGI app, with what Streamlit leaves out: security headers (the policy also keeps the browser
-from asking anything outside this machine), a /healthz route, libraries imported before the first visitor, and
-garbage collected by the clock instead of after every page run. There is no login yet, so it serves this
+from asking anything outside this machine), a /healthz route, the API of app.api, libraries imported before the first
+visitor, and garbage collected by the clock instead of after every page run. There is no login yet, so it serves this
 machine only.
 """
 
@@ -12,6 +12,7 @@ import contextlib
 import gc
 import importlib
 import ipaddress
+import itertools
 import logging
 import os
 import socket
@@ -26,10 +27,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import disclosure, jobs, versions
+from app.api import limit, routes
 from app.casework import store, workflow
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +58,7 @@ PAGES = (
     "topics",
     "reports",
     "warning",
+    "dispatch",
     "service",
     "ledgers",
     "mediation",
@@ -85,7 +88,9 @@ IMPORT_FIRST = (
     "app.exports.report_pdf",
     "app.exports.report_xlsx",
 )
-COLLECT_EVERY_SECONDS = 60
+COLLECT_EVERY_SECONDS = 15
+COLLECT_ALL_EVERY = 40  # times; all of the memory takes about a second, what is young a few milliseconds
+API = "/api/v1"  # of app.api; without a slash at its end, too
 LOST = "lost"  # what app.page calls it, too
 
 
@@ -124,7 +129,9 @@ def is_lost(scope: Scope) -> bool:
     """Does a browser ask for a page that is none of ours? Streamlit would say so in English."""
     path, accept = scope["path"].strip("/"), Headers(scope=scope).get("accept", "")
     is_page = scope["type"] == "http" and scope["method"] == "GET" and "text/html" in accept
-    ours = path in ("", "healthz", *PAGES) or path.startswith(("app/static/", "static/", "_stcore/", "media/"))
+    ours = path in ("", "healthz", API[1:], *PAGES) or path.startswith(
+        (f"{API}/"[1:], "app/static/", "static/", "_stcore/", "media/")
+    )
     return is_page and not ours
 
 
@@ -151,6 +158,10 @@ async def to_front_page(request: Request) -> RedirectResponse:
     return RedirectResponse("/" + (f"?{request.url.query}" if request.url.query else ""))
 
 
+async def to_manual(_request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{API}/")
+
+
 @contextlib.asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Import and open everything once, then keep the garbage collector away from page runs."""
@@ -171,9 +182,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 
 async def _collect_by_the_clock() -> None:
-    while True:
+    for n in itertools.count(1):
         await asyncio.sleep(COLLECT_EVERY_SECONDS)
-        gc.collect()
+        gc.collect(2 if n % COLLECT_ALL_EVERY == 0 else 1)
         jobs.sweep()  # nobody may look at the page again after a job died
 
 
@@ -191,7 +202,12 @@ def create() -> st.App:
     return st.App(
         ROOT / "app" / "main.py",
         lifespan=lifespan,
-        routes=[Route("/healthz", healthz), Route("/weekly", to_front_page)],
+        routes=[
+            Route("/healthz", healthz),
+            Route("/weekly", to_front_page),
+            Route(API, to_manual),
+            Mount(API, routes.create()),
+        ],
         middleware=[Middleware(Guard)],
         on_script_error=say_sorry,
     )
@@ -221,7 +237,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         disclosure.min_cell()
         workflow.limits(None, versions.home())
-    except (disclosure.BadSetting, workflow.BadSetting) as error:
+        limit.buckets()
+    except (disclosure.BadSetting, workflow.BadSetting, limit.BadSetting) as error:
         print(error, file=sys.stderr)
         return 2
     if sentence := store.problem():  # the pages can be read without it

@@ -5,11 +5,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
-from app import deadlines, disclosure, fields
+from app import deadlines, disclosure, fields, keyfacts
 from app.palette import LEVELS
 
 SOURCES = fields.words("source")
@@ -212,10 +213,25 @@ def item(row: Mapping[str, Any], rule: Mapping[str, Any] | None = None) -> str:
         due = f"限办 {full_day(row['due_on'])}" if row["due_on"] else "无限办时间"
         tags += f'<span class="flag" title="{escape(why)}">{due}</span>'
     text = escape(row["text"]) if row["text"] else "（按规定不存内容，或来源未填）"
+    suggested = row["suggested_name"] and f"{row['suggested_name']}，把握 {min(row['issue_confidence'], 0.99):.0%}"
     return (
         f'<article class="item"><p class="note">{escape(" · ".join(part for part in about if part))} {tags}</p>'
-        f"<h4>{escape(row['title'] or row['category_raw'] or '（无标题）')}</h4><p>{text}</p></article>"
+        f"<h4>{escape(row['title'] or row['category_raw'] or '（无标题）')}</h4><p>{text}</p>"
+        f"{fact_chips(row['text'], row['registered_on'], suggested)}</article>"
     )
+
+
+MAX_FACTS = 8
+
+
+def fact_chips(text: str | None, registered_on: date | None = None, suggested: str | None = None) -> str:
+    """The key facts of a redacted text (app.keyfacts) as a quiet line of HTML: 地点 幸福小区 · 金额 12.5万元; empty where it has none.
+
+    suggested: issue and probability, where the source gave no category; it comes first."""
+    found = dict.fromkeys((keyfacts.KINDS[fact.kind], fact.words) for fact in keyfacts.facts(text, registered_on))
+    told = [*([("系统建议分类", suggested)] if suggested else []), *islice(found, MAX_FACTS)]
+    chips = [f'<span class="fact"><i>{kind}</i>{escape(words)}</span>' for kind, words in told]
+    return f'<div class="facts-line">{"".join(chips)}</div>' if chips else ""
 
 
 FOUR_WEEKS = {"matter", "cluster", "emerging", "overdue", "satisfaction", "returns"}

@@ -33,6 +33,7 @@ from pipelines import (
     signals,
     states,
     topics,
+    unclassified,
     warehouse,
 )
 from pipelines.config import SEEDS, SQL, Home
@@ -86,7 +87,7 @@ def build(
         registers.view_as_known(connection, "warehouse")
         step("更正", lambda: _correct(connection, home, as_of))
         step("区划与事项", lambda: _resolve_names(connection, folder, as_of))
-        step("时限与质量", lambda: _prepare(connection, folder, as_of))
+        step("时限与质量", lambda: _prepare(connection, folder, as_of, basis))
         step("统计表", lambda: run_marts(connection))
         step("指标", lambda: kpi.write(connection, folder, as_of))
         step("专题", lambda: topics.write_words(connection))
@@ -211,7 +212,8 @@ def _correct(connection: duckdb.DuckDBPyConnection, home: Home, as_of: date) -> 
     _put(connection, "correction", corrections.apply(connection, home, as_of), temporary=False)
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: date) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: date, basis: str) -> None:
+    unclassified.view_as_known(connection, basis)
     deadlines.prepare(connection, folder, as_of)
     referrals.prepare(connection)
     ledgers.prepare(connection, folder)
@@ -285,6 +287,7 @@ def _describe(
         "history_from": str(mondays.min() or ""),
         "judged_from": str(judged_from or ""),
         "level_rule": stories.level_rule(rule),
+        **unclassified.about(connection),
     }
     _put(connection, "meta", pl.DataFrame({"key": list(facts), "value": list(facts.values())}), temporary=False)
 

@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--compat", action="store_true", help="与 R 的数值一致，包括它的错误（默认用改正后的算法）")
     one.add_argument("--out", type=Path, required=True, help="结果 CSV")
     _add_dispatch(commands.add_parser("dispatch", help="智能分派：建议事项和承办单位，从本单位的历史件学习"), shared)
+    _add_token(commands.add_parser("token", help="接口令牌：给业务系统创建、列出、撤销"), shared)
     one = command("redact", _redact, "对 CSV 的一列文字脱敏并复查")
     one.add_argument("csv", type=Path)
     one.add_argument("--column", required=True)
@@ -227,6 +228,25 @@ def _add_dispatch(dispatch: argparse.ArgumentParser, shared: argparse.ArgumentPa
     one.add_argument("version", type=_number)
     one = verb("drift", "最近几周的文字和判断，与学习时差多少")
     one.add_argument("--weeks", type=_positive, default=4, metavar="周", help="最近几周（默认 4）")
+    one = verb("classify", "给没有分类的件建议分类；导入时自动做，学了新模型后用它补做")
+    one.add_argument("--all", action="store_true", help="用现在的模型全部重新判断（默认只判断没有判断过的）")
+
+
+def _add_token(token: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """What one can do with tokens of the API: create, list, revoke."""
+    verbs = token.add_subparsers(required=True, metavar="做什么", dest="verb")
+
+    def verb(name: str, help_text: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
+        one.set_defaults(run=_token)
+        return one
+
+    one = verb("create", "创建令牌，只显示这一次；保存的只有它的 SHA-256")
+    one.add_argument("--name", required=True, metavar="系统", help="哪个系统用，如 业务系统；写系统，不写个人")
+    one.add_argument("--days", type=_days, default=365, metavar="天", help="有效天数（默认 365）")
+    verb("list", "列出令牌：名称、创建日、到期日")
+    one = verb("revoke", "撤销令牌，立即失效")
+    one.add_argument("name", metavar="系统")
 
 
 def _folds(text: str) -> int:
@@ -347,10 +367,16 @@ def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
         for note in batch["notes"]:
             say(f"提示：{batch['file_name']}：{note}")
     known = sum(batch["status"] == "already_loaded" for batch in batches)
+    judged = _classify_taken_in(home, say) if batches else None
     text = (
         f"{len(batches)} 个文件：读入 {total['read']:,} = 入库 {total['loaded']:,}（更新 {total['updated']:,}）"
         f" + 拒收 {total['rejected']:,} + 重复 {total['duplicate']:,} + 范围外 {total['out_of_scope']:,}"
         + (f"；另有 {known} 个文件此前已导入，未改动任何数据" if known else "")
+        + (
+            f"；另有 {judged['n_asked']:,} 件没有分类，其中 {judged['n_suggested']:,} 件按本单位历史给出了建议分类"
+            if judged and judged["n_asked"]
+            else ""
+        )
         + (
             f"；参考数据 {installed[-1]['places']:,} 个区域、{installed[-1]['boundaries']:,} 个边界"
             if installed
@@ -360,7 +386,7 @@ def _ingest(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     )
     if installed and not batches:
         text = text[text.index("参考数据") :]
-    return {"total": total, "batches": batches, "reference": installed}, text
+    return {"total": total, "batches": batches, "reference": installed, "classified": judged}, text
 
 
 def _ledger(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
@@ -433,9 +459,42 @@ def _layout(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
 
 
 def _dispatch(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    if options.verb == "classify":
+        return _classify(options, say)
     from pipelines.dispatch import command
 
     return command.RUN[options.verb](options, say)
+
+
+def _classify(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines import unclassified
+
+    if not unclassified.is_wanted():
+        raise UsageError(f"环境变量 {unclassified.SETTING}=0 关闭了建议分类。需要时请删去它后重新运行。")
+    home = config.home(options.home, create=False)
+    found = unclassified.classify(home, now=datetime.now(), again=options.all, progress=say)
+    if found is None:
+        raise YanpanError(
+            "还没有入库的数据，或还没有学过的模型。请先运行 yanpan ingest、yanpan build 和 yanpan dispatch train。"
+        )
+    if not found["n_asked"]:
+        return found, "没有需要判断的件：没有分类、有正文的件都判断过了，或来源都给出了分类。"
+    left = found["n_asked"] - found["n_suggested"]
+    return found, (
+        f"没有分类的 {found['n_asked']:,} 件：{found['n_suggested']:,} 件按本单位历史给出了建议分类，{left:,} 件没有把握，"
+        f"仍为未分类（模型版本 {found['model_version']}）。下一步：yanpan build"
+    )
+
+
+def _classify_taken_in(home: config.Home, say: Callable) -> dict | None:
+    """After an import: what came without a category. The files are in, whatever becomes of this."""
+    from pipelines import unclassified
+
+    try:
+        return unclassified.classify(home, now=datetime.now(), progress=say)
+    except YanpanError as error:
+        say(f"提示：没有分类的件这次没有给出建议分类，导入的数据不受影响：{error}")
+        return None
 
 
 def _build(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
@@ -514,6 +573,27 @@ def _push(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
         raise YanpanError(f"推送异常退出（代码 {process.returncode}），详情见上面的日志。") from error
     if "error" in answer:
         raise (UsageError if answer["exit_code"] == UsageError.exit_code else YanpanError)(answer["error"])
+    return answer["result"], answer["text"]
+
+
+def _token(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    """The dashboard's half keeps the tokens it accepts."""
+    home = config.home(options.home, create=options.verb == "create")
+    command = [sys.executable, "-m", "app.api.tokens", options.verb]
+    if options.verb == "create":
+        command += [f"--name={options.name}", f"--days={options.days}"]
+    elif options.verb == "revoke":
+        command += ["--", options.name]
+    environment = {**os.environ, "YANPAN_HOME": str(home.path), "PYTHONUTF8": "1"}
+    done = subprocess.run(
+        command, cwd=config.ROOT, env=environment, check=False, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        raise YanpanError(f"令牌命令异常退出（代码 {done.returncode}），详情见上面的日志。") from error
+    if "error" in answer:
+        raise UsageError(answer["error"])
     return answer["result"], answer["text"]
 
 

@@ -284,11 +284,12 @@ def undo(connection: duckdb.DuckDBPyConnection, batch_id: str) -> dict[str, int]
     _judge(connection)
     _put_in_force(connection)
     _recount(connection)
-    _run(
-        connection,
-        "delete from core.item_lookup where event_id in (select event_id from touched)"
-        " and event_id not in (select event_id from core.event)",
-    )
+    for table in ("item_lookup", "suggested_issue"):
+        _run(
+            connection,
+            f"delete from core.{table} where event_id in (select event_id from touched)"
+            " and event_id not in (select event_id from core.event)",
+        )
     n_removed, n_restored = _row(
         connection,
         """

@@ -294,7 +294,9 @@ def test_versions_are_kept_and_used_again(learned, monkeypatch):
 
 def test_drift_is_small_on_the_taught_and_large_on_others(learned, monkeypatch):
     near = model.drift(learned, weeks=8)
-    monkeypatch.setattr(model, "_events", lambda *_: ([("水" * 60, "1301", None, "", "", "", NOW.date())] * 50, 1))
+    monkeypatch.setattr(
+        model, "_events", lambda *_: ([model.Item("水" * 60, "1301", None, "", "", "", None, NOW.date())] * 50, 1)
+    )
     far = model.drift(learned, weeks=8)
     assert far["verdict"] == "shifted" and all(far["psi"][name] > near["psi"][name] for name in ("issue", "known"))
     assert model._stability([0.5, 0.5], [0.5, 0.5]) == 0

@@ -70,6 +70,7 @@ def test_a_birthday_is_nobodys_fact():
 
 def test_places_without_the_words_before_them():
     assert [words for words, *_ in found("反映和平县长宁镇青山村养猪场臭味扰民", "place")] == ["和平县长宁镇青山村"]
+    assert [words for words, *_ in found("反映星湖街道物业公司乱收费", "place")] == ["星湖街道"]
     assert [words for words, *_ in found("我在幸福路88号门前摔倒，物业不管", "place")] == ["幸福路88号"]
     assert [words for words, *_ in found("希望解决锦绣花园漏水，锦绣花园已报修三次", "place")] == ["锦绣花园"]
     assert found("这条路太烂，小区没人管，马路上都是水，学校乱收费", "place") == []

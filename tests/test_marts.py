@@ -127,6 +127,9 @@ def test_weekly_counts_equal_a_dull_count(varied):
         "select week_start_on, source, county_code, town_code, community_code, issue_code, n_events from weekly_counts",
     )
     assert {row[:-1]: row[-1] for row in got} == expected
+    # Nobody was asked what is without a category is about: see test_unclassified.
+    assert rows(home, "select distinct issue_basis, issue_confidence from event") == [("source", None)]
+    assert rows(home, "select sum(n_suggested) from weekly_counts") == [(0,)]
 
 
 def dull_due(event: dict) -> datetime | None:

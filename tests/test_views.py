@@ -27,6 +27,7 @@ VIEWS = {
     "early_warnings": "预警清单",
     "warning": "一条预警",
     "intake": "数据接入",
+    "dispatch": "智能分派",
 }
 MONDAY_AFTER = date(2026, 11, 16)
 
@@ -613,8 +614,10 @@ def test_items_come_a_hundred_a_page(full):
 def test_items_are_shown_as_text_and_never_as_markup():
     row = dict.fromkeys(["channel", "unit_name", "category_raw", "closed_on", "is_overdue", "is_repeat", "is_group"])
     row |= {"registered_on": date(2026, 11, 9), "source": "grid", "place_name": "云溪区", "status": "registered"}
+    row |= {"suggested_name": "<b>", "issue_confidence": 0.917}
     shown = wording.item(row | {"title": "<script>", "text": "<img src=x onerror=alert(1)>"})
     assert "<script>" not in shown and "<img" not in shown
+    assert "<i>系统建议分类</i>&lt;b&gt;，把握 92%" in shown
     assert "不存内容" in wording.item(row | {"title": None, "text": None})
 
 
@@ -633,6 +636,8 @@ def test_the_page_can_only_read(full):
     for attempt in ("delete from event", "select * from read_csv('/etc/hostname')", "attach 'x.duckdb' as x"):
         with pytest.raises(duckdb.Error):
             cursor.execute(attempt).fetchall()
+    [[spill]] = cursor.execute("select value from duckdb_settings() where name = 'temp_directory'").fetchall()
+    assert Path(spill) == full.marts / "spill"  # what does not fit into memory is written there, nowhere else
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ KEPT = {
     "kind", "standing", "order", "for", "chosen", "unit", "concern", "matter",
     "by", "period", "kpi", "variant", "peers", "due", "due_unit", "review", "strata", "size", "seed",
     "topic", "of_topic", "of_source", "dispute", "batch", "area", "audience", "internal",
+    "purpose", "queue",
     "what", "one", "than", "against", "other_week", "look",
 }  # fmt: skip
 """Parameters that may be kept; not those that point at one item (item, entry), nor a page of a list."""

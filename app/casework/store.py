@@ -4,10 +4,11 @@ YANPAN_STATE is sqlite:///path, postgresql://user:password@host/database, or fil
 (so that no password stands in the environment). The database is brought up to date by Alembic on first use, under a lock,
 so that two processes may start at once.
 
-Six tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
+Seven tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
 seq, and its state is the last of them; `delivery`, the outbox of push messages; `report_issue` and `export_log`, both
 append-only: what was issued and what was taken away (app/reports/register.py); `review`, append-only: what looking an
-item over again found (app/casework/reviews.py); `saved_view`: pages kept under a name (app/casework/saved.py).
+item over again found (app/casework/reviews.py); `saved_view`: pages kept under a name (app/casework/saved.py);
+`dispatch_choice`, append-only: what clerks made of a suggestion (app/casework/choices.py).
 """
 
 import json
@@ -30,7 +31,7 @@ from app import versions
 SETTING = "YANPAN_STATE"
 FILE = "state.sqlite"
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISION = "0005"  # the newest in MIGRATIONS
+REVISION = "0006"  # the newest in MIGRATIONS
 WAIT_SECONDS = 30  # for another writer
 
 metadata = sa.MetaData()
@@ -147,6 +148,27 @@ saved_view = sa.Table(
     sa.Column("saved_at", sa.DateTime, nullable=False),  # the office's local time
     sa.Column("request_id", sa.String(80), nullable=False),  # one click, one row
     sa.UniqueConstraint("request_id", name="saved_view_request"),
+)
+
+dispatch_choice = sa.Table(
+    "dispatch_choice",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("event_key", sa.String(40), nullable=False),  # an item; its last row holds
+    sa.Column("suggested_issue", sa.String(40)),  # the first one named, also where it abstained; null: none
+    sa.Column("suggested_unit", sa.String(200)),
+    sa.Column("probability", sa.Double),  # of the issue; null where only the library spoke
+    sa.Column("is_abstained", sa.Boolean, nullable=False),
+    sa.Column("model_version", sa.Integer),  # null: library alone
+    sa.Column("verdict", sa.String(20), nullable=False),  # accepted changed refused
+    sa.Column("chosen_issue", sa.String(40)),  # null: refused without another
+    sa.Column("chosen_unit", sa.String(200)),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("actor_unit", sa.String(200)),  # who chose, where the role is unit
+    sa.Column("chosen_at", sa.DateTime, nullable=False),  # the office's local time
+    sa.Column("version", sa.String(80), nullable=False),  # of the marts
+    sa.Column("request_id", sa.String(80), nullable=False),  # one click, one row
+    sa.UniqueConstraint("request_id", name="dispatch_choice_request"),
 )
 
 

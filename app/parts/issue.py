@@ -50,14 +50,26 @@ def noted(
     before: bool = False,
     hides: bool = True,
     range_said: str = "",
+    ours: bool = True,
 ) -> list[str]:
     """What a figure rests on. before: it also tells the period before; hides: of a place the export
-    alone hides small counts; range_said: the days of a frame not of `span`."""
+    alone hides small counts; range_said: the days of a frame not of `span`; ours: by our issues, some of them suggested."""
     against = f"，上期为之前等长的 {span.n_weeks} 周" if before else ""
     shortfall = "" if range_said else span.shortfall()
     hidden = hiding(choice) if hides and not filters.is_whole_city(choice) else ""
     days = f"按登记日期计，{range_said or span.words()}{against}。{shortfall}"
-    return edition.notes(*said, days, f"筛选：{filters.words(choice)}。", hidden)
+    suggested = suggested_words(choice, span) if ours and not range_said else ""
+    return edition.notes(*said, days, f"筛选：{filters.words(choice)}。", suggested, hidden)
+
+
+def suggested_words(choice: filters.Choice, span: filters.Period) -> str:
+    """How many of the items have an issue that was only suggested; empty where none has."""
+    if marts.meta().get("n_suggested", "0") == "0":
+        return ""
+    n = int(marts.query("suggested_count", **choice.parameters(), **span.parameters())["n_suggested"][0])
+    k = 0 if filters.is_whole_city(choice) else disclosure.threshold(choice.issue, choice.group)
+    said = f"{n:,} 件" if n >= k else f"不足 {k} 件"
+    return f"其中 {said}来源没有分类，按本单位历史建议。" if n else ""
 
 
 def hiding(choice: filters.Choice) -> str:

@@ -51,8 +51,24 @@ def by_field(source: str | None, edition: page.Edition) -> None:
         labels=PER_CENT,
         helps={name: fields.note(name) for name in ("n_unmatched", "n_invalid")},
     )
-    page.foot(shown, name="字段质量", notes=edition.notes("缺失按件计。"), key="quality_fields_foot")
+    suggested = suggested_words()
+    if suggested:
+        page.quiet(suggested)
+    exported = [suggested] if suggested else []  # said above on the screen
+    page.foot(shown, name="字段质量", notes=edition.notes("缺失按件计。"), key="quality_fields_foot", exported=exported)
     _trend(source, edition)
+
+
+def suggested_words() -> str:
+    """How many items of all sources came without a category, and how many of these got a suggested one; empty where none."""
+    about = marts.meta()
+    n_without, n_suggested = (int(about.get(name, 0)) for name in ("n_unclassified", "n_suggested"))
+    if not n_suggested:
+        return ""
+    return (
+        f"全部来源有 {n_without:,} 件没有填分类（上表仍计为缺失）：{n_suggested:,} 件按本单位历史给出了建议分类"
+        f"（模型版本 {about['suggested_by']}），其余 {n_without - n_suggested:,} 件列为“未分类”。"
+    )
 
 
 def _trend(source: str | None, edition: page.Edition) -> None:

@@ -206,6 +206,12 @@ def result(job: jobs.Job) -> None:
             f'<div class="result"><b>{wording.escape(batch["file_name"])}</b>'
             f"<span>{wording.escape(said)}</span><ul>{notes}</ul></div>"
         )
+    judged = answer.get("classified") or {"n_asked": 0}
+    if judged["n_asked"]:
+        st.html(
+            f'<p class="note">另有 {judged["n_asked"]:,} 件没有分类，其中 {judged["n_suggested"]:,} 件按本单位历史给出了建议分类，'
+            "发布后各页采用；来源的原分类不改。</p>"
+        )
     for folder in answer.get("reference") or []:
         st.html(
             f'<p class="note">参考数据已更新：{folder.get("places", 0):,} 个区域，{folder.get("boundaries", 0):,} 个边界。</p>'

@@ -4,8 +4,9 @@ select
     page.due_at::date as due_on, page.due_rule, page.rule_id, page.due_start_on, page.rule_due_at::date as rule_due_on,
     d.is_estimated, page.status, page.is_overdue, page.is_repeat, page.is_group,
     concat_ws(' ', c.place_name, t.place_name, m.place_name) as place_name,
-    page.unit_name, page.category_raw, page.title, page.text, page.n_listed
+    page.unit_name, page.category_raw, s.issue_name as suggested_name, page.issue_confidence, page.title, page.text, page.n_listed
 from page
+left join issue as s on s.issue_code = page.issue_code and page.issue_basis = 'suggested'
 left join place as c on c.place_code = page.county_code
 left join place as t on t.place_code = page.town_code
 left join place as m on m.place_code = page.community_code

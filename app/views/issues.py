@@ -31,7 +31,7 @@ if choice.issue:
 elif basis == "sources":
     counts = marts.query("category_counts", **scope)
     page.require(counts)
-    notes = noted(edition, choice, span, before=True)
+    notes = noted(edition, choice, span, before=True, ours=False)
     by_source_category(with_change(span.only_known(counts)), choice, f"{filters.words(choice)} {span.words()}", notes)
 else:
     counts = marts.query("issue_counts", **scope)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines import config
-from pipelines.dispatch import evaluate, model, suggest
+from pipelines.dispatch import batch, evaluate, model, suggest
 from pipelines.errors import UsageError
 
 Answer = tuple[dict[str, Any], str]
@@ -16,8 +16,6 @@ VERDICTS = {
     "moved": "有些变化，请留意",
     "shifted": "变化明显，建议重新运行 yanpan dispatch train",
 }
-PURPOSE_COLUMN = "信访目的"
-OUT_COLUMNS = ["建议", "事项代码", "事项", "把握", "单位", "其他事项", "其他单位", "命中词", "理由"]
 
 
 def run_suggest(options: argparse.Namespace, say: Callable) -> Answer:
@@ -38,7 +36,6 @@ def run_suggest(options: argparse.Namespace, say: Callable) -> Answer:
 
 def _table(options: argparse.Namespace, given: suggest.Tools, say: Callable) -> Answer:
     from pipelines import redact
-    from pipelines.reference import read_table
 
     if options.out is None:
         raise UsageError("请用 --out 给出结果文件。")
@@ -48,45 +45,25 @@ def _table(options: argparse.Namespace, given: suggest.Tools, say: Callable) -> 
         raise UsageError(f"文件 {options.input} 不存在。请检查 --input。")
     if not options.out.resolve().parent.is_dir():
         raise UsageError(f"文件夹 {options.out.parent} 不存在。请先建好，或改用别的 --out。")
-    frame = read_table(options.input)
+    frame = batch.read(options.input.name, options.input.read_bytes())
     if options.column not in frame.columns:
         raise UsageError(f"{options.input.name}：没有列“{options.column}”，现有列：{'、'.join(frame.columns)}。")
     texts = redact.redact(frame[options.column].fill_null(""))[0].to_list()
     if options.purpose and options.purpose not in frame.columns:
         raise UsageError(f"{options.input.name}：没有列“{options.purpose}”，现有列：{'、'.join(frame.columns)}。")
-    column = options.purpose or PURPOSE_COLUMN
+    column = options.purpose or batch.PURPOSE_COLUMN
     purposes = frame[column].to_list() if column in frame.columns else None
     say(f"正在判断 {len(texts):,} 件…")
-    found = suggest.suggest(given, texts, purposes)
+    found = list(batch.suggested(given, texts, purposes))
     with options.out.open("w", encoding="utf-8-sig", newline="") as file:
         out = csv.writer(file)
-        out.writerow(["行", *OUT_COLUMNS])
+        out.writerow(batch.COLUMNS)
         out.writerows(
-            [number, *_as_row(text, one)] for number, (text, one) in enumerate(zip(texts, found, strict=True), 2)
+            batch.row(number, text, one) for number, (text, one) in enumerate(zip(texts, found, strict=True), 2)
         )
     n_abstained = sum(one.is_abstained for one in found)
     result = {"rows": len(found), "abstained": n_abstained, "out": str(options.out)}
     return result, f"{len(found):,} 件，其中 {n_abstained:,} 件没有把握、留给人工；已写入 {options.out}。"
-
-
-def _as_row(text: str, found: suggest.Suggestion) -> list[str]:
-    sure = not found.is_abstained
-    first, others = (found.issues[:1], found.issues[1:]) if sure else ([], found.issues)
-    unit, units = (found.units[:1], found.units[1:]) if sure else ([], found.units)
-    words = "、".join(dict.fromkeys(text[span.start : span.end] for span in found.spans))
-    return [
-        "建议" if sure else "人工判断",
-        *(
-            first[0].code if first else "",
-            first[0].name if first else "",
-            _percent(first[0].probability) if first else "",
-        ),
-        unit[0].name if unit else "",
-        "、".join(one.name for one in others),
-        "、".join(one.name for one in units),
-        words,
-        found.reason,
-    ]
 
 
 def _as_json(text: str, found: suggest.Suggestion) -> dict[str, Any]:
@@ -112,7 +89,7 @@ def _as_text(text: str, found: suggest.Suggestion) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f" {share:.0%}"
+    return "" if share is None else f" {suggest.percent(share)}"
 
 
 def run_train(options: argparse.Namespace, say: Callable) -> Answer:

@@ -82,10 +82,11 @@ def place_in(duties: Duties, text: str) -> tuple[str, str]:
     return places.pop() if len(places) == 1 else ("", "")
 
 
-def in_charge(duties: Duties, issue_code: str, county: str, town: str) -> dict[str, float]:
+def in_charge(duties: Duties, issue_code: str, county: str, town: str, without: str = "") -> dict[str, float]:
     """Units and how likely each is to be in charge, together at most 1; empty where list and history say nothing.
 
-    Without a county the role is named, unless one unit has most of the city's items.
+    Without a county the role is named, unless one unit has most of the city's items. `without`: a unit, one item of which
+    is taken out of the history first.
     """
     share = {}
     unit = _listed(duties, issue_code, county, town)
@@ -93,11 +94,28 @@ def in_charge(duties: Duties, issue_code: str, county: str, town: str) -> dict[s
         share = {unit: 1.0}
     for place in dict.fromkeys(filter(None, (county, town))) or ("",):  # other counties' units say nothing of this one
         counted = duties.history.get((issue_code, place))
+        if counted and without:
+            counted = counted - Counter([without])
         if counted and (place or max(counted.values()) >= counted.total() / 2):
             total = counted.total() + (PRIOR if share else 0)
             names = counted.keys() | share.keys()
             share = {name: (counted[name] + PRIOR * share.get(name, 0.0)) / total for name in names}
     return share
+
+
+def ranked(
+    duties: Duties, weights: dict[str, float], county: str, town: str, without: tuple[str, str] = ("", "")
+) -> list[tuple[str, float]]:
+    """Units by how much each issue weighs and how often they have it, best first: unit and share of the weight.
+
+    `without`: issue and unit of an item to be taken out of the history first.
+    """
+    share: dict[str, float] = defaultdict(float)
+    for issue, weight in weights.items():
+        out = without[1] if without[0] == issue else ""
+        for unit, part in in_charge(duties, issue, county, town, out).items():
+            share[unit] += part * weight
+    return sorted(share.items(), key=lambda one: (-one[1], one[0]))
 
 
 def _listed(duties: Duties, issue_code: str, county: str, town: str) -> str:

@@ -1,8 +1,9 @@
 """What the office's own history teaches: text → issue, and who handled which issue where.
 
-`train` reads the published marts (redacted text, issue as resolved from the source's own category, place, unit) and writes
-HOME/models/dispatch/<version>/: model.npz (arrays, no pickled objects) and model.json (what it was taught, how good it is
-on texts it had not seen, what its texts and answers looked like). CURRENT names the version in force; it is replaced whole.
+`train` reads the published marts (redacted text, issue as resolved from the source's own category, never one that a
+model suggested, place, unit) and writes HOME/models/dispatch/<version>/: model.npz (arrays, no pickled objects) and
+model.json (what it was taught, how good it is on texts it had not seen, what its texts and answers looked like). CURRENT
+names the version in force; it is replaced whole.
 
 Text the model is sure of stays as it says. The rest is read a second time together with the keyword library: softmax(τ ×
 logit + λ × score), τ and λ found on texts outside the fit (a product of experts, Hinton 2002).
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -24,7 +25,7 @@ import numpy.typing as npt
 from scipy import optimize
 
 from pipelines.config import Home
-from pipelines.dispatch import library, linear
+from pipelines.dispatch import duty, library, linear
 from pipelines.errors import UsageError, YanpanError
 
 MAX_TEXTS = 40_000  # the newest are taught
@@ -40,19 +41,32 @@ BINS = 10  # of probabilities, for drift
 DRIFT_WEEKS = 4
 SHIFTED, MOVED = 0.25, 0.1  # population stability index: beyond the first, teach again; beyond the second, watch
 QUERY = """
-    select concat_ws(chr(10), title, text) as said, issue_code, purpose, coalesce(county_code, '') as county_code,
-        coalesce(town_code, '') as town_code, coalesce(unit_name, '') as unit_name, registered_on
-    from event
-    where text is not null and not is_counted_only and issue_code <> '9999' and not contains(issue_code, '>')
-        and registered_on >= $since
-    order by registered_on desc, event_key
+    select concat_ws(chr(10), e.title, e.text) as said, e.issue_code, e.purpose, coalesce(e.county_code, '') as county_code,
+        coalesce(e.town_code, '') as town_code, coalesce(e.unit_name, '') as unit_name, f.is_returned, e.registered_on
+    from event as e left join item_fact as f on f.event_key = e.event_key
+    where e.text is not null and not e.is_counted_only and e.issue_code <> '9999' and not contains(e.issue_code, '>')
+        and e.issue_basis = 'source' and e.registered_on >= $since
+    order by e.registered_on desc, e.event_key
     limit $n
 """
 UNITS = """
     select issue_code, coalesce(county_code, '') as county, coalesce(town_code, '') as town, unit_name, count(*) as n
-    from event where unit_name is not null and not is_counted_only and issue_code <> '9999'
+    from event where unit_name is not null and not is_counted_only and issue_code <> '9999' and issue_basis = 'source'
     group by issue_code, county, town, unit_name order by issue_code, county, town, unit_name
 """
+
+
+class Item(NamedTuple):
+    """A row of QUERY; '' = place or unit not known, is_returned None = its file does not tell."""
+
+    said: str
+    issue_code: str
+    purpose: str | None
+    county_code: str
+    town_code: str
+    unit_name: str
+    is_returned: bool | None
+    registered_on: date
 
 
 @dataclass(frozen=True)
@@ -70,16 +84,20 @@ def folder(home: Home) -> Path:
 
 def train(home: Home, *, now: datetime, progress: Callable[[str], None] = lambda text: None) -> dict:
     """Teach a new version on the published history and put it in force; what model.json says of it."""
-    texts, labels, purposes, days, version, history = _taught(home)
-    kept = {name for name, n in Counter(labels).items() if n >= MIN_CLASS}
-    use = [k for k, name in enumerate(labels) if name in kept]
+    from pipelines.dispatch import compare, suggest  # they ask a model, and so stand above this one
+
+    items, version, history = _taught(home)
+    labels = Counter(one.issue_code for one in items)
+    kept = {name for name, n in labels.items() if n >= MIN_CLASS}
     if len(kept) < 2:
         raise YanpanError(
             f"有分类、有正文的历史件只够 {len(kept)} 类（每类至少 {MIN_CLASS} 件），学不出模型。"
             "请先导入更多已分类的历史件并运行 yanpan build；在此之前按词库和职责清单建议。"
         )
-    texts, purposes = [texts[k] for k in use], [purposes[k] for k in use]
-    target = np.array([labels[k] for k in use])
+    items = [one for one in items if one.issue_code in kept]
+    texts, purposes = [one.said for one in items], [one.purpose for one in items]
+    days = [one.registered_on for one in items]
+    target = np.array([one.issue_code for one in items])
     progress(f"正在学习 {len(texts):,} 件、{len(kept)} 类…")
     classifier, logits = linear.fit(texts, target)
     progress("正在检验与词库的结合…")
@@ -96,7 +114,7 @@ def train(home: Home, *, now: datetime, progress: Callable[[str], None] = lambda
         "data_version": version,
         "n_texts": len(texts),
         "n_classes": len(kept),
-        "left_to_library": sorted(set(labels) - kept),
+        "left_to_library": sorted(labels.keys() - kept),
         "first_on": min(days).isoformat(),
         "last_on": max(days).isoformat(),
         "accuracy": float(hit.mean()),
@@ -107,35 +125,42 @@ def train(home: Home, *, now: datetime, progress: Callable[[str], None] = lambda
         "precision": float(hit[said].mean()) if said.any() else None,
         "abstained_share": float(1 - said.mean()),
         "second": list(second),
+        "reliability": _reliability(best, hit),
         "by_class": linear.by_class(target, first),
         "confused": _confused(target, first),
         "seen": _profile(chance, classifier, texts),
     }
+    progress("正在与实际分派比较…")
+    taught = Model(classifier, second, threshold, about, history)
+    about |= compare.compare(suggest.Tools(words, duty.load(home.reference, history), taught), chance, items)
     _save(home, classifier, about, history)
     return about
 
 
-def _taught(home: Home) -> tuple[list[str], list[str], list[str | None], list[date], int, list[tuple]]:
-    rows, version = _events(home, date.min, MAX_TEXTS)
-    if not rows:
+def _taught(home: Home) -> tuple[list[Item], int, list[tuple]]:
+    items, version = _events(home, date.min, MAX_TEXTS)
+    if not items:
         raise YanpanError("已发布的数据里没有带正文和分类的事项，无从学习。请先导入历史件并运行 yanpan build。")
     with _marts(home) as connection:
         history = connection.execute(UNITS).fetchall()
-    said, labels, purposes, _, _, _, days = map(list, zip(*rows, strict=True))
-    return said, labels, purposes, days, version, history
+    return items, version, history
 
 
-def _events(home: Home, since: date, n: int) -> tuple[list[tuple], int]:
+def _events(home: Home, since: date, n: int) -> tuple[list[Item], int]:
     with _marts(home) as connection:
         rows = connection.execute(QUERY, {"since": since, "n": n}).fetchall()
         version = connection.execute("select value from meta where key = 'version'").fetchall()
-    return rows, int(version[0][0])
+    return [Item(*row) for row in rows], int(version[0][0])
 
 
 def _marts(home: Home) -> duckdb.DuckDBPyConnection:
     if not home.current.exists():
         raise YanpanError(f"{home.path} 下还没有发布过数据。请先运行 yanpan ingest 和 yanpan build。")
-    return duckdb.connect(str(home.marts / home.current.read_text(encoding="utf-8").strip()), read_only=True)
+    connection = duckdb.connect(str(home.marts / home.current.read_text(encoding="utf-8").strip()), read_only=True)
+    if not connection.execute("select 1 from duckdb_columns() where column_name = 'issue_basis'").fetchall():
+        connection.close()
+        raise YanpanError("已发布的数据出自旧版本的程序。请先运行 yanpan build，再运行同一条命令。")
+    return connection
 
 
 def joined(
@@ -179,6 +204,16 @@ def _second(
     return float(found[0]), float(found[1])
 
 
+def _reliability(best: npt.NDArray, hit: npt.NDArray) -> list[dict]:
+    """What was said and what was right, by tenths of the probability; tenths without a text are left out."""
+    tenth = np.minimum((best * BINS).astype(int), BINS - 1)
+    return [
+        {"said": float(best[here].mean()), "right_share": float(hit[here].mean()), "n_texts": int(here.sum())}
+        for here in (tenth == k for k in range(BINS))
+        if here.any()
+    ]
+
+
 def _confused(target: npt.NDArray[np.str_], first: npt.NDArray[np.str_], n: int = 10) -> list[dict]:
     """The pairs of issues most often taken for one another."""
     wrong = Counter(zip(target[target != first].tolist(), first[target != first].tolist(), strict=True))
@@ -206,11 +241,11 @@ def drift(home: Home, *, weeks: int = DRIFT_WEEKS) -> dict:
     if model is None:
         raise YanpanError("还没有学过的模型，谈不上变化。请先运行 yanpan dispatch train。")
     last, _ = _events(home, date.min, 1)
-    since = last[0][-1] - timedelta(weeks=weeks) if last else date.min
+    since = last[0].registered_on - timedelta(weeks=weeks) if last else date.min
     rows, _ = _events(home, since + timedelta(days=1), MAX_TEXTS)
     if not rows:
         raise YanpanError(f"最近 {weeks} 周没有带正文的事项，比不出变化。请加大 --weeks 或先导入新的文件。")
-    texts, purposes = [row[0] for row in rows], [row[2] for row in rows]
+    texts, purposes = [row.said for row in rows], [row.purpose for row in rows]
     classifier = model.classifier
     chance = joined(
         classifier.classes,

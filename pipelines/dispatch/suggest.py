@@ -5,7 +5,6 @@
 '0206'
 """
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +53,11 @@ class Suggestion:
         return self.issues[0].probability if self.issues else None
 
 
+def percent(probability: float | None) -> str:
+    """92%; never a round 100%, which no model can promise; empty where only the library spoke."""
+    return "" if probability is None else ">99%" if probability > 0.994 else f"{probability:.0%}"
+
+
 def tools(home: Home) -> Tools:
     learned = model.load(home)
     return Tools(library.load(home.reference), duty.load(home.reference, learned.history if learned else ()), learned)
@@ -69,15 +73,28 @@ def suggest(
     purposes = purposes or [None] * len(texts)
     places = places or [("", "")] * len(texts)
     matches = library.match_all(given.library, texts, purposes)
-    chance, strange = _chances(given, texts, matches), _strange(given, texts)
-    suggestions = []
-    for text, place, match, row, is_strange in zip(texts, places, matches, chance, strange, strict=True):
-        county, town = place if any(place) else duty.place_in(given.duties, text)
-        issues, reason, is_abstained = _issues(given, match, row, is_strange)
-        units = _units(given.duties, issues, match, county, town)
-        spans = [span for span in match.spans if span.issue_code in {one.code for one in issues}]
-        suggestions.append(Suggestion(issues, units, spans, reason, is_abstained))
-    return suggestions
+    chance, strange = _chances(given, texts, matches), unlike_taught(given, texts)
+    return [judged(given, *one) for one in zip(texts, places, matches, chance, strange, strict=True)]
+
+
+def judged(
+    given: Tools,
+    text: str,
+    place: tuple[str, str],
+    match: library.Match,
+    chance: np.ndarray | None,
+    is_strange: bool,
+    without: tuple[str, str] = ("", ""),
+) -> Suggestion:
+    """One suggestion from what the library and the model said of the text.
+
+    `without`: issue and unit of an item the history of units is not to know.
+    """
+    county, town = place if any(place) else duty.place_in(given.duties, text)
+    issues, reason, is_abstained = _issues(given, match, chance, is_strange)
+    units = _units(given.duties, issues, county, town, without)
+    spans = [span for span in match.spans if span.issue_code in {one.code for one in issues}]
+    return Suggestion(issues, units, spans, reason, is_abstained)
 
 
 def classify(given: Tools, texts: list[str], purposes: list[str | None]) -> tuple[list[str | None], list[float]]:
@@ -93,7 +110,7 @@ def classify(given: Tools, texts: list[str], purposes: list[str | None]) -> tupl
         classes, learned.second, linear.decide(learned.classifier, texts), given.library, texts, purposes
     )
     best, at = chance.max(axis=1), chance.argmax(axis=1)
-    said = (best >= learned.threshold) & ~np.array(_strange(given, texts), dtype=bool)
+    said = (best >= learned.threshold) & ~np.array(unlike_taught(given, texts), dtype=bool)
     return [classes[k] if known else None for k, known in zip(at.tolist(), said.tolist(), strict=True)], best.tolist()
 
 
@@ -114,7 +131,7 @@ def _chances(given: Tools, texts: list[str], matches: list[library.Match]) -> li
     return list(chance)
 
 
-def _strange(given: Tools, texts: list[str]) -> list[bool]:
+def unlike_taught(given: Tools, texts: list[str]) -> list[bool]:
     """Texts that share too little with what was taught for a probability to mean anything."""
     if given.model is None:
         return [False] * len(texts)
@@ -138,6 +155,8 @@ def _issues(
         if chance[k] >= LEAST
     ]
     best = float(chance[order[0]])
+    if is_strange and by_word and not match.is_abstained:
+        return by_word, f"用词与过去的件差别太大，只按词库：{match.reason}", False
     if is_strange:
         return issues, "用词与过去的件差别太大，请人工判断。", True
     if library.is_attitude_only(match) and issues[0].code in {code for code, _ in match.ranked}:
@@ -145,20 +164,20 @@ def _issues(
     first = by_word[0] if by_word and not match.is_abstained else None
     if best >= learned.threshold:
         agrees = f"；{match.reason}" if first and first.code == issues[0].code else "。"
-        return issues, f"与过去按“{issues[0].name}”办理的件相像，把握 {best:.0%}{agrees}", False
+        return issues, f"与过去按“{issues[0].name}”办理的件相像，把握 {percent(best)}{agrees}", False
     if first and first.code not in codes:
         return [first, *issues][:N_SUGGESTED], f"{match.reason}历史里还没有这一类。", False
-    return issues, f"最像“{issues[0].name}”，但把握只有 {best:.0%}，请人工判断。", True
+    return issues, f"最像“{issues[0].name}”，但把握只有 {percent(best)}，请人工判断。", True
 
 
 def _units(
-    duties: duty.Duties, issues: list[Candidate], match: library.Match, county: str, town: str
+    duties: duty.Duties, issues: list[Candidate], county: str, town: str, without: tuple[str, str]
 ) -> list[Candidate]:
     """Units weighed by how likely the issue is and how often they have it; without probabilities in the order of issues."""
-    share: dict[str, float] = defaultdict(float)
-    for rank, issue in enumerate(issues):
-        for unit, part in duty.in_charge(duties, issue.code, county, town).items():
-            share[unit] += part * (issue.probability if issue.probability is not None else 0.1**rank)
-    ranked = sorted(share.items(), key=lambda one: (-one[1], one[0]))[:N_SUGGESTED]
     is_known = all(issue.probability is not None for issue in issues)
+    weights = {
+        issue.code: issue.probability if issue.probability is not None else 0.1**rank
+        for rank, issue in enumerate(issues)
+    }
+    ranked = duty.ranked(duties, weights, county, town, without)[:N_SUGGESTED]
     return [Candidate(unit, unit, part if is_known else None) for unit, part in ranked if part >= LEAST]

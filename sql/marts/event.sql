@@ -1,6 +1,6 @@
 -- Items registered up to the as-of day, with our place and issue codes, ready for drilling.
 -- grain: event_key
--- inputs: known_event, known_co_unit, known_batch, resolved_place, resolved_position, resolved_category, build_parameter, deadline_kind, kind_rule, deadline_day, outcome_batch
+-- inputs: known_event, known_co_unit, known_batch, resolved_place, resolved_position, resolved_category, known_suggestion, build_parameter, deadline_kind, kind_rule, deadline_day, outcome_batch
 select
     lower(printf('%016x', e.event_id)) as event_key,
     e.source,
@@ -39,18 +39,24 @@ select
     case when cell.position_kind = 'cell' then e.lon end as lon,
     case when cell.position_kind = 'cell' then e.lat end as lat,
     coalesce(cell.position_kind, 'none') as position_kind,
-    c.issue_code,
+    coalesce(e.suggested_code, c.issue_code) as issue_code,
+    case when e.suggested_code is null then 'source' else 'suggested' end as issue_basis,
+    e.probability as issue_confidence,
     e.category_raw,
     case when not (e.is_private or c.is_counted_only) then e.title end as title,
     case when not (e.is_private or c.is_counted_only) then e.text end as text,
     e.is_private or c.is_counted_only as is_counted_only
--- Private: the source says 保密, or the purpose (perhaps corrected since) is an accusation.
+-- Private: the source says 保密, the purpose (perhaps corrected since) is an accusation, or the suggested issue is counted only.
 from (
     select
-        *,
-        coalesce(is_confidential, false)
-        or coalesce(purpose like '%检举%' or purpose like '%揭发%' or purpose like '%控告%', false) as is_private
-    from known_event
+        k.*,
+        s.issue_code as suggested_code,
+        s.probability,
+        coalesce(k.is_confidential, false)
+        or coalesce(k.purpose like '%检举%' or k.purpose like '%揭发%' or k.purpose like '%控告%', false)
+        or coalesce(s.is_counted_only, false) as is_private
+    from known_event as k
+    left join known_suggestion as s on s.event_id = k.event_id
 ) as e
 inner join resolved_place as r
     on

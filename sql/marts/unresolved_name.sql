@@ -23,6 +23,6 @@ select
     count(*) as n_events
 from event as e
 inner join issue as i on i.issue_code = e.issue_code
-where i.is_provisional
+where i.is_provisional or e.issue_basis = 'suggested'
 group by e.source, e.category_raw
 order by name_kind, n_events desc, source, name_reported

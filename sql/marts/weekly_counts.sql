@@ -9,6 +9,7 @@ select
     community_code,
     issue_code,
     count(*) as n_events,
+    count(*) filter (where issue_basis = 'suggested') as n_suggested,
     count(*) filter (where is_repeat) as n_repeat,
     count(is_repeat) as n_repeat_known
 from event

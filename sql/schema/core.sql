@@ -114,6 +114,18 @@ create table if not exists core.item_lookup (
 );
 alter table core.item_lookup drop column if exists batch_id;
 
+-- What the dispatch model answered about items whose source gave no category; see pipelines/unclassified.py. Never overwrites
+-- what was reported. Answers are added, none is changed: the newest on a text counts.
+create table if not exists core.suggested_issue (
+    event_id        ubigint not null,
+    text_mark       ubigint not null,           -- of the redacted text it is about
+    issue_code      varchar,                    -- null = not sure
+    probability     double,                     -- of the first choice; null where the keyword library alone decided
+    model_version   integer not null,
+    suggested_at    timestamp not null
+);
+create macro if not exists core.text_mark(title, text) as md5_number_lower(concat_ws(chr(31), coalesce(title, ''), text));
+
 -- Entries of the office's ledgers 台账, as each batch told them; see pipelines/registers.py. No entry is a person.
 create table if not exists core.ledger_entry (
     entry_id        ubigint not null,           -- keyed hash of the ledger and the entry's number

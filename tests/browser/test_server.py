@@ -48,6 +48,14 @@ def test_an_unknown_page_leads_home(site):
         assert answer.url == f"{site}/?lost=nowhere"
 
 
+def test_the_api_stands_beside_the_pages(site):
+    with asked(f"{site}/api/v1", Accept="text/html") as answer:
+        assert answer.url == f"{site}/api/v1/" and "智能分派接口" in answer.read().decode()
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(f"{site}/api/v1/suggestion", b"{}", timeout=60)
+    assert "还没有创建过令牌" in json.load(refused.value)["detail"]
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "example.com"])
 def test_other_hosts_are_refused_in_a_sentence(host, capsys):
     assert server.main(["--host", host]) == 2

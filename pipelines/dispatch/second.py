@@ -1,0 +1,68 @@
+"""A second reading of the texts the classifier is not sure of: what other experts say, weighed by how they did before.
+
+The experts are the classifier, the nearest past texts and, where there is one, the keyword library. Their log-probabilities
+and scores go into one multinomial logistic regression (stacked generalization, Wolpert 1992), learned from what each said of
+texts it was not fitted to. It is drawn towards the plain weighted sum of the experts (a product of experts, Hinton 2002),
+so that few texts leave the weights near those.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize
+
+SURE = 0.97  # probability from which on nobody else is asked
+RIDGE = 100.0  # texts that speak for the plain weights
+LEAST_TEXTS = 50
+
+Floats = npt.NDArray[np.float32]
+
+
+def unsure(chance: npt.NDArray) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(chance.max(axis=1) < SURE)
+
+
+def fit(experts: list[Floats], target: npt.NDArray[np.int64]) -> Floats:
+    """Weights (experts × classes + 1) × classes. `experts`: texts × classes each, the classifier first."""
+    n_classes, n_experts = experts[0].shape[1], len(experts)
+    plain = np.eye(n_experts)[0]
+    hit = np.arange(len(target)), target
+    said = np.hstack([*experts, np.ones((len(target), 1))]).astype(np.float64)
+    if len(target) < LEAST_TEXTS:
+        return _matrix(plain, n_classes)
+
+    def poured(value: npt.NDArray) -> tuple[float, npt.NDArray]:
+        """Loss, and its slope by the value of each class."""
+        share = softmax(value)
+        loss = -float(np.log(share[hit] + 1e-12).sum())
+        share[hit] -= 1
+        return loss, share
+
+    def by_expert(at: npt.NDArray) -> tuple[float, npt.NDArray]:
+        loss, error = poured(sum((a * one for a, one in zip(at, experts, strict=True)), np.zeros(())))
+        return loss, np.array([(error * one).sum() for one in experts])
+
+    bounds = [(0.0, 10.0)] * n_experts
+    plain = optimize.minimize(by_expert, plain, jac=True, method="L-BFGS-B", bounds=bounds).x
+    start = _matrix(plain, n_classes).astype(np.float64)
+
+    def by_class(at: npt.NDArray) -> tuple[float, npt.NDArray]:
+        away = at.reshape(start.shape) - start
+        loss, error = poured(said @ at.reshape(start.shape))
+        return loss + 0.5 * RIDGE * float((away**2).sum()), (said.T @ error + RIDGE * away).ravel()
+
+    found = optimize.minimize(by_class, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
+    return found.reshape(start.shape).astype(np.float32)
+
+
+def read(weight: Floats, experts: list[Floats]) -> npt.NDArray:
+    """Probabilities, texts × classes."""
+    return softmax(np.hstack(experts) @ weight[:-1] + weight[-1])
+
+
+def _matrix(plain: npt.NDArray, n_classes: int) -> Floats:
+    return np.vstack([*(a * np.eye(n_classes) for a in plain), np.zeros((1, n_classes))]).astype(np.float32)
+
+
+def softmax(logits: npt.NDArray) -> npt.NDArray:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
