@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 import streamlit as st
 
-from app.reader import Parameter, chosen, text
+from app.reader import Parameter, attach, chosen, text
 from app.versions import current_version, replay
 
 VERSION_KEY = "_marts_version"
@@ -24,7 +24,7 @@ AS_OF = "asof"
 """Query parameter with the past day looked at, YYYY-MM-DD; absent = the newest data."""
 AS_OF_KEY = "_asof"
 LOG = logging.getLogger(__name__)
-MEMORY_LIMIT = "192MB"
+MEMORY_LIMIT = "256MB"
 """Of what DuckDB keeps of a version; without one it would hold all of the file in time. The system's file cache has it as well."""
 _at_once = threading.BoundedSemaphore(4)  # more on a few cores are no faster, and might not fit into the limit together
 _AT = "\0"  # in no path: what follows tells one file from the next of the same name
@@ -87,10 +87,7 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
 def _connection(version: str) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one version attached; closed once three newer ones are in use."""
     connection = duckdb.connect()
-    file, spill = (str(path).replace("'", "''") for path in (_path(version), _path(version).parent / "spill"))
-    connection.execute(f"attach '{file}' as marts (read_only)")
-    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-    connection.execute(f"set temp_directory = '{spill}'")  # else .tmp of wherever the server was started
+    attach(connection, _path(version), MEMORY_LIMIT)
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection

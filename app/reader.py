@@ -16,6 +16,8 @@ import polars as pl
 from app import versions
 
 QUERIES = Path(__file__).parent / "queries"
+MEMORY_LIMIT = "512MB"
+"""Of one report or push; a year of ten million items needs it."""
 
 Parameter = str | int | float | bool | date | None
 Ask = Callable[..., pl.DataFrame]
@@ -42,10 +44,18 @@ def asking(version: Path) -> Iterator[Ask]:
         return connection.sql(text(name), params=dict(chosen(name, parameters)) or None).pl()
 
     with duckdb.connect() as connection:
-        quoted = str(version).replace("'", "''")
-        connection.execute(f"attach '{quoted}' as marts (read_only)")
+        attach(connection, version, MEMORY_LIMIT)
         connection.execute("use marts")
         yield ask
+
+
+def attach(connection: duckdb.DuckDBPyConnection, version: Path, memory_limit: str) -> None:
+    """Attach one version as `marts`, read-only. What does not fit into the memory is written beside it, not into .tmp of
+    wherever the program was started."""
+    file, spill = (str(path).replace("'", "''") for path in (version, version.parent / "spill"))
+    connection.execute(f"attach '{file}' as marts (read_only)")
+    connection.execute(f"set memory_limit = '{memory_limit}'")
+    connection.execute(f"set temp_directory = '{spill}'")
 
 
 def sentence(error: Exception) -> str:
