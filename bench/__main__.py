@@ -1,7 +1,7 @@
 """The figures of BENCHMARKS.md: `make bench`, or `python -m bench pipeline --items 1000000` / `python -m bench pages`,
 `python -m bench sessions --home HOME --sessions 60 --seconds 300` (pages and sessions need Linux),
 `python -m bench detectors`, `python -m bench redaction`, `python -m bench scenarios --reps 20 --seed 1`,
-`python -m bench fusion --reps 4 --seed 2001`, `python -m bench dispatch --home HOME` (a built home with a taught model),
+`python -m bench fusion --reps 4 --seed 2001`, `python -m bench dispatch --home HOME` (a built home),
 `python -m bench api --home HOME` (the same),
 `python -m bench enlarge --home HOME --to BIG --times 33` (a home with so many times the items, for pages and sessions).
 

@@ -216,7 +216,10 @@ def _add_dispatch(dispatch: argparse.ArgumentParser, shared: argparse.ArgumentPa
     one.add_argument("--input", type=Path, metavar="CSV", help="一行一件的 CSV")
     one.add_argument("--column", default="text", help="CSV 中的文字列（默认 text）")
     one.add_argument("--out", type=Path, metavar="CSV", help="结果 CSV")
-    verb("train", "从已发布的历史件学习事项和承办单位，存为新版本并启用")
+    one = verb("train", "从已发布的历史件学习事项和承办单位，存为新版本并启用")
+    one.add_argument(
+        "--if-older-than", type=_positive, metavar="天", help="现在的模型学成还不到这么多天时不重学，供定时运行"
+    )
     one = verb("evaluate", "用有标签的 CSV 检验分类：准确率、宏平均 F1、校准误差")
     one.add_argument("--train", type=Path, required=True, metavar="CSV", help="学习用的 CSV")
     one.add_argument("--test", type=Path, metavar="CSV", help="检验用的 CSV")

@@ -12,7 +12,7 @@ from scipy import optimize, sparse
 
 from pipelines import cli
 from pipelines.config import Home
-from pipelines.dispatch import duty, evaluate, grams, library, linear, model, suggest
+from pipelines.dispatch import compare, duty, evaluate, grams, library, linear, model, nearest, second, suggest
 from pipelines.errors import SourceError, UsageError, YanpanError
 
 NOW = datetime(2026, 11, 16, 6, 0)
@@ -190,6 +190,45 @@ def test_what_is_said_to_be_likely_is_so(shared_files, tmp_path):
     assert found["precision"] > 0.9 > found["abstained_share"]
 
 
+def test_neighbours_vote_by_the_fourth_power_of_likeness(monkeypatch):
+    monkeypatch.setattr(nearest, "K", 2)
+    rows = sparse.csr_matrix(np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 0, 1]], dtype=np.float32))
+    past = nearest.keep(rows, np.array([0, 1, 2]))
+    said = np.exp(nearest.votes(past, sparse.csr_matrix(np.array([[1, 0, 0]], dtype=np.float32)), 3)) - nearest.FLOOR
+    assert said[0] == pytest.approx([1 / (1 + 0.8**4), 0.8**4 / (1 + 0.8**4), 0], abs=1e-6)
+    nothing = nearest.votes(past, sparse.csr_matrix((1, 3), dtype=np.float32), 3)
+    assert nothing[0] == pytest.approx([np.log(nearest.FLOOR)] * 3)
+    monkeypatch.setattr(nearest, "MAX_PAST", 2)
+    assert nearest.keep(rows, np.array([0, 1, 2])).target.tolist() == [0, 2]
+
+
+def test_the_second_reading_trusts_the_expert_who_knows():
+    """One expert is right four times in five, the other guesses; few texts leave the plain weights."""
+    rng = np.random.default_rng(4)
+    target = rng.integers(0, 3, 600)
+    told = np.where(rng.random(600) < 0.8, target, rng.integers(0, 3, 600))
+    knows, guesses = (np.log(np.eye(3)[one] * 0.8 + 0.1) for one in (told, rng.integers(0, 3, 600)))
+    weight = second.fit([guesses, knows], target)
+    assert (second.read(weight, [guesses, knows]).argmax(axis=1) == told).mean() > 0.95
+    assert np.trace(weight[3:6]) > 5 * abs(np.trace(weight[:3]))
+    few = second.fit([guesses[:10], knows[:10]], target[:10])
+    assert few == pytest.approx(np.vstack([np.eye(3), np.zeros((4, 3))]))
+
+
+def test_the_sure_are_read_once():
+    logits = np.log(np.array([[0.99, 0.01], [0.6, 0.4]], dtype=np.float32))
+    asked = []
+
+    def scores(at):
+        asked.append(at.tolist())
+        return np.array([[0, 5]], dtype=np.float32)
+
+    weight = np.vstack([np.eye(2), np.zeros((2, 2)), np.eye(2), np.zeros((1, 2))])
+    chance = second.outside(linear.Taught(None, logits, np.zeros((2, 2))), weight, scores)
+    assert asked == [[1]]
+    assert chance[0] == pytest.approx([0.99, 0.01]) and chance[1, 1] > 0.9
+
+
 def test_copies_of_a_text_are_one_group():
     start, end = "小区停车收费没有公示牌一直没有人来管理", "希望有关部门尽快核实并给住户一个说法吧"
     texts = [start * 2 + "一", start * 2 + "二", "别的" + end * 2, "另外" + end * 2, "完全不同的一句话"]
@@ -221,6 +260,9 @@ def test_list_county_and_history_decide_who_is_in_charge(tmp_path):
     assert duty.in_charge(duties, "0609", "", "") == {"公安局": 1}  # the role, where no place is known
     assert duty.in_charge(duties, "0104", "990101", "990101001") == {"和平街道办事处": 1}
     assert duty.place_in(duties, "云溪区和平街道某小区") == ("990101", "990101001")
+    alone = duty.load(own, [("0609", "990102", "", "临江区城管局", 1)])
+    assert "临江区城管局" in duty.in_charge(alone, "0609", "990102", "")
+    assert duty.in_charge(alone, "0609", "990102", "", "临江区城管局") == {"临江区公安分局": 1}  # without that one item
     learned = duty.load(own, [("0609", "990102", "", "临江区城管局", 15)])
     shares = duty.in_charge(learned, "0609", "990102", "")
     assert shares == pytest.approx({"临江区城管局": 15 / 20, "临江区公安分局": 5 / 20})
@@ -262,6 +304,46 @@ def test_the_model_names_issue_unit_and_reason(learned):
     assert accusation.issue_code == "1407" and accusation.probability is None
     found, chance = suggest.classify(given, ["反映云溪区电梯故障\n小区电梯坏了三天，电梯困人", "Lorem"], [None, None])
     assert found == ["0206", None] and chance[0] == pytest.approx(lift.probability, abs=1e-6)
+
+
+def test_suggestions_are_set_against_what_was_done(tmp_path):
+    """Three items whose one unit the duty list does not name: told apart without the item itself, counted by hand."""
+    history = [("0206", "990101", "", "甲局", 2), ("0206", "990102", "", "乙局", 1)]
+    given = suggest.Tools(library.load(tmp_path), duty.load(tmp_path, history), None)
+    items = [
+        model.Item("小区电梯坏了三天", "0206", None, county, "", unit, returned, NOW.date())
+        for county, unit, returned in [("990101", "甲局", True), ("990101", "甲局", None), ("990102", "乙局", False)]
+    ]
+    items.append(model.Item("小区电梯坏了三天", "0609", None, "", "", "", None, NOW.date()))
+    found = compare.compare(given, [None] * 4, np.ones(4), items)
+    # 甲局 is left with one item of 1 + PRIOR: the list goes first, 甲局 is among three; 乙局 is not left at all
+    assert found["units"] == {
+        "n": 3, "top1": 0, "top3": 2 / 3, "abstained_share": 0, "top1_given_issue": 0, "top3_given_issue": 2 / 3,
+    }  # fmt: skip
+    assert found["returns"] == {
+        "agrees": {"n": 0, "n_known": 0, "n_returned": 0},
+        "differs": {"n": 3, "n_known": 2, "n_returned": 1},
+    }
+    assert found["differs"] == [
+        {
+            "issue_code": "0206",
+            "unit_name": name,
+            "suggested_unit": "市场监管局",
+            "n": n,
+            "n_known": 1,
+            "n_returned": back,
+        }
+        for name, n, back in (("甲局", 2, 1), ("乙局", 1, 0))
+    ]
+    assert found["relabelled"] == [{"issue_code": "0609", "suggested_code": "0206", "n": 1}]
+
+
+def test_training_says_how_it_compares(learned):
+    about = model.versions(learned)[-1]
+    assert 0.5 < about["units"]["top1"] <= about["units"]["top3"] <= 1 and about["units"]["n"] <= about["n_texts"]
+    both = about["returns"]["agrees"]["n"] + about["returns"]["differs"]["n"]
+    assert both == pytest.approx(about["units"]["n"] * (1 - about["units"]["abstained_share"]))
+    assert sum(one["n"] for one in about["differs"]) <= about["returns"]["differs"]["n"]
 
 
 def test_without_history_the_library_speaks_alone(tmp_path):
@@ -327,6 +409,9 @@ def test_the_commands(learned, tmp_path, capsys):
     assert [row["行"] for row in rows] == ["2", "3", "4"] and rows[1]["事项代码"] == "1407"
     assert rows[2]["建议"] == "人工判断" and not rows[2]["事项代码"]
     assert run(capsys, *home, "dispatch", "versions")[1]["versions"]
+    before = model.current(learned)
+    code, young = run(capsys, *home, "dispatch", "train", "--if-older-than", "36500")
+    assert code == 0 and young == {"version": before, "is_trained": False} and model.current(learned) == before
     assert run(capsys, *home, "dispatch", "drift")[1]["verdict"] in ("stable", "moved", "shifted")
 
 

@@ -3,7 +3,7 @@
 import argparse
 import csv
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines import config
@@ -93,8 +93,17 @@ def _percent(share: float | None) -> str:
 
 
 def run_train(options: argparse.Namespace, say: Callable) -> Answer:
-    about = model.train(config.home(options.home, create=False), now=datetime.now(), progress=say)
+    home, now = config.home(options.home, create=False), datetime.now()
+    trained_at = model.trained_at(home)
+    if options.if_older_than and trained_at and now - trained_at < timedelta(days=options.if_older_than):
+        return {"version": model.current(home), "is_trained": False}, (
+            f"模型版本 {model.current(home)} 学习于 {trained_at:%Y-%m-%d}，还不到 {options.if_older_than} 天，没有重学。"
+        )
+    about = model.train(home, now=now, progress=say)
     said = f"，给出建议的准确率 {about['precision']:.1%}" if about["precision"] is not None else ""
+    units = about["units"]
+    if units["top1"] is not None:
+        said += f"；承办单位首选对 {units['top1']:.1%}，前三有 {units['top3']:.1%}"
     return about, (
         f"模型版本 {about['version']} 已启用：学习 {about['n_texts']:,} 件、{about['n_classes']} 类，未参与学习的件上准确率 "
         f"{about['accuracy']:.1%}，宏平均 F1 {about['macro_f1']:.3f}，校准误差 {about['calibration_error']:.3f}；"

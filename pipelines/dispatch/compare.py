@@ -14,8 +14,11 @@ from pipelines.dispatch import duty, library, model, suggest
 MOST_PAIRS = 200
 
 
-def compare(given: suggest.Tools, chance: npt.NDArray, items: list[model.Item]) -> dict[str, Any]:
-    """Figures for model.json. `chance`: items × classes, from outside the fit.
+def compare(
+    given: suggest.Tools, chance: npt.NDArray, known_share: npt.NDArray, items: list[model.Item]
+) -> dict[str, Any]:
+    """Figures for model.json. `chance`: items × classes, from outside the fit. `known_share`: as
+    `linear.read` says.
 
     units        of the items whose unit is known (n): the share with it as the first or among the first three units
                  suggested, where something is; …_given_issue: the same with the recorded issue, nothing left out.
@@ -26,7 +29,7 @@ def compare(given: suggest.Tools, chance: npt.NDArray, items: list[model.Item]) 
     """
     texts = [one.said for one in items]
     matches = library.match_all(given.library, texts, [one.purpose for one in items])
-    strange = suggest.unlike_taught(given, texts)
+    strange = suggest.unlike_taught(given, known_share)
     found: Counter[str] = Counter()
     returns = {"agrees": _nobody(), "differs": _nobody()}
     differs: dict[tuple[str, str, str], Counter[str]] = defaultdict(_nobody)

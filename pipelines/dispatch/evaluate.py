@@ -15,7 +15,7 @@ import polars as pl
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from pipelines.dispatch import linear
+from pipelines.dispatch import linear, second
 from pipelines.errors import SourceError, UsageError
 
 ALIKE = 20  # characters: texts that begin or end with the same ones are copies of one another
@@ -62,11 +62,10 @@ def held_out(train: Path, test: Path, text: str, label: str) -> dict[str, Any]:
     if not unseen:
         raise SourceError(test.name, found="没有可用的行", expected="有正文和标签的行", next_step="请换一个文件")
     started = time.process_time()
-    model, logits = linear.fit(texts, labels)
+    model, weight, threshold = learn(texts, labels)
     seconds = time.process_time() - started
-    threshold = _threshold(model, logits, labels)
     started = time.process_time()
-    chance = linear.softmax(linear.decide(model, unseen))
+    chance, _ = second.chances(model, weight, unseen)
     per_second = len(unseen) / max(time.process_time() - started, 1e-9)
     first = np.array(model.classes)[chance.argmax(axis=1)]
     said = chance.max(axis=1) >= threshold
@@ -105,11 +104,11 @@ def _folded(
     for k in range(n):
         say(k + 1)
         inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        model, logits = linear.fit([texts[i] for i in inside], labels[inside])
-        chance = linear.softmax(linear.decide(model, [texts[i] for i in outside]))
+        model, weight, threshold = learn([texts[i] for i in inside], labels[inside])
+        chance, _ = second.chances(model, weight, [texts[i] for i in outside])
         first[outside] = np.array(model.classes)[chance.argmax(axis=1)]
         best[outside] = chance.max(axis=1)
-        said[outside] = best[outside] >= _threshold(model, logits, labels[inside])
+        said[outside] = best[outside] >= threshold
         f1.append(linear.macro_f1(labels[outside], first[outside]))
     figures = _figures(labels, first, best, said)
     return {
@@ -118,10 +117,14 @@ def _folded(
     }  # fmt: skip
 
 
-def _threshold(model: linear.Classifier, logits: linear.Floats, labels: npt.NDArray[np.str_]) -> float:
-    chance = linear.softmax(logits)
-    hit = np.array(model.classes)[chance.argmax(axis=1)] == labels
-    return linear.least_probability(chance.max(axis=1), hit, PRECISION)
+def learn(texts: list[str], labels: npt.NDArray[np.str_]) -> tuple[linear.Classifier, linear.Floats, float]:
+    """Classifier, weights of the second reading, abstain threshold."""
+    taught = linear.fit(texts, labels)
+    target = np.searchsorted(taught.classifier.classes, labels)
+    weight = second.learn(taught, target)
+    chance = second.outside(taught, weight)
+    threshold = linear.least_probability(chance.max(axis=1), chance.argmax(axis=1) == target, PRECISION)
+    return taught.classifier, weight, threshold
 
 
 def _figures(truth: npt.NDArray, first: npt.NDArray, best: npt.NDArray, said: npt.NDArray) -> dict[str, Any]:

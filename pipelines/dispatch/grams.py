@@ -65,10 +65,13 @@ def counted(
     row: npt.NDArray[np.int64], column: npt.NDArray[np.integer], n_rows: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Occurrences as a compressed sparse matrix of counts: (counts, columns, row starts)."""
-    key = (row << 32) | column
+    width = int(column.max(initial=0)) + 1
+    key = row * width + column
+    if n_rows * width < 1 << 32:
+        key = key.astype(np.uint32)  # sorts in little more than half the time
     key.sort()
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, dtype=np.int64)
     counts = np.diff(np.append(first, len(key)))
     key = key[first]
-    starts = np.searchsorted(key, np.arange(n_rows + 1) << 32)
-    return counts, key & 0xFFFFFFFF, starts
+    starts = np.searchsorted(key, np.arange(n_rows + 1) * width)
+    return counts, (key % width).astype(np.int64), starts

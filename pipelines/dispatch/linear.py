@@ -8,12 +8,13 @@ of Modern Neural Networks): softmax(temperature × value + offset) is the probab
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
-from pipelines.dispatch import grams
+from pipelines.dispatch import grams, nearest
 
 COST = 1.6  # of a margin violation
 HEAD_SHARE = 0.5  # length of the head's part of a row against 1 of the whole text
@@ -53,6 +54,15 @@ class Classifier:
     intercept: Floats
     temperature: float
     offset: Floats
+    past: nearest.Past
+
+
+class Taught(NamedTuple):
+    """A calibrated classifier, and what the fit that a text had no part in said of it: texts × classes."""
+
+    classifier: Classifier
+    logits: Floats
+    votes: Floats  # of the nearest past texts
 
 
 def rows_of(texts: list[str]) -> Rows:
@@ -61,45 +71,62 @@ def rows_of(texts: list[str]) -> Rows:
     return grams.counted(row, bucket, len(texts))
 
 
-def fit(texts: list[str], labels: npt.NDArray[np.str_], *, seed: int = 0) -> tuple[Classifier, Floats]:
-    """A calibrated classifier, and the logits of each text by the fit it had no part in (texts × classes).
-
-    `labels`: one a text, at least two different ones, each at least INNER_FOLDS times.
-    """
+def fit(texts: list[str], labels: npt.NDArray[np.str_], *, seed: int = 0) -> Taught:
+    """`labels`: one a text, at least two different ones, each at least INNER_FOLDS times."""
     classes, target = np.unique(labels, return_inverse=True)
     counts = rows_of(texts)
     fold = folds(target, INNER_FOLDS, seed)
     value = np.zeros((len(texts), len(classes)), dtype=np.float32)
+    votes = np.zeros_like(value)
     for k in range(INNER_FOLDS):
         inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         terms = choose_terms(_some(counts, inside), target[inside], len(classes))
-        coefficient, intercept = _fit_svm(_weighted(counts, terms, inside), target[inside], len(classes))
-        value[outside] = _weighted(counts, terms, outside) @ coefficient + intercept
+        rows, unseen = _weighted(counts, terms, inside), _weighted(counts, terms, outside)
+        coefficient, intercept = _fit_svm(rows, target[inside], len(classes))
+        value[outside] = unseen @ coefficient + intercept
+        votes[outside] = nearest.votes(nearest.keep(rows, target[inside]), unseen, len(classes))
     temperature, offset = calibrate(value, target)
     terms = choose_terms(counts, target, len(classes))
-    coefficient, intercept = _fit_svm(_weighted(counts, terms, np.arange(len(texts))), target, len(classes))
-    model = Classifier([str(name) for name in classes], terms, coefficient, intercept, temperature, offset)
-    return model, temperature * value + offset
+    rows = _weighted(counts, terms, np.arange(len(texts)))
+    coefficient, intercept = _fit_svm(rows, target, len(classes))
+    past = nearest.keep(rows, target)
+    model = Classifier([str(name) for name in classes], terms, coefficient, intercept, temperature, offset, past)
+    return Taught(model, temperature * value + offset, votes)
 
 
 def decide(model: Classifier, texts: list[str]) -> Floats:
     """Calibrated logits, texts × classes: their softmax is the probability."""
-    parts = [np.zeros((0, len(model.classes)), dtype=np.float32)]
+    return read(model, texts)[0]
+
+
+def read(model: Classifier, texts: list[str]) -> tuple[Floats, Floats]:
+    """`decide`, and how much of each text the classifier has met before: the share of its characters and pairs it reads."""
+    logits, known = np.zeros((len(texts), len(model.classes)), dtype=np.float32), np.zeros(len(texts), dtype=np.float32)
+    start = 0
     for some in grams.chunks(texts):
-        row, bucket = grams.occurrences(some)
-        column = model.terms.column[bucket]
-        known = np.flatnonzero(column >= 0)
-        matrix = _matrix(grams.counted(row[known], column[known], len(some)), model.terms)
-        parts.append(model.temperature * (matrix @ model.coefficient + model.intercept) + model.offset)
+        end = start + len(some)
+        rows, known[start:end] = _rows(model.terms, some)
+        logits[start:end] = model.temperature * (rows @ model.coefficient + model.intercept) + model.offset
+        start = end
+    return logits, known
+
+
+def votes(model: Classifier, texts: list[str]) -> Floats:
+    """What the past texts most like each text are about, texts × classes."""
+    parts = [np.zeros((0, len(model.classes)), dtype=np.float32)]
+    parts += [
+        nearest.votes(model.past, _rows(model.terms, some)[0], len(model.classes)) for some in grams.chunks(texts)
+    ]
     return np.concatenate(parts)
 
 
-def known_share(model: Classifier, texts: list[str]) -> npt.NDArray[np.float64]:
-    """How much of each text the classifier has met before: the share of its characters and pairs that are terms."""
+def _rows(terms: Terms, texts: list[str]) -> tuple[sparse.csr_matrix, Floats]:
+    """Weighted rows of texts, and the share of what stands in each that is a term."""
     row, bucket = grams.occurrences(texts)
-    n = np.bincount(row, minlength=len(texts))
-    known = np.bincount(row[model.terms.column[bucket] >= 0], minlength=len(texts))
-    return known / np.maximum(n, 1)
+    column = terms.column[bucket]
+    is_known = column >= 0
+    known = np.bincount(row[is_known], minlength=len(texts)) / np.maximum(np.bincount(row, minlength=len(texts)), 1)
+    return _matrix(grams.counted(row[is_known], column[is_known], len(texts)), terms), known.astype(np.float32)
 
 
 def softmax(logits: npt.NDArray) -> npt.NDArray:

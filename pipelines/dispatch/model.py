@@ -5,8 +5,8 @@ model suggested, place, unit) and writes HOME/models/dispatch/<version>/: model.
 model.json (what it was taught, how good it is on texts it had not seen, what its texts and answers looked like). CURRENT
 names the version in force; it is replaced whole.
 
-Text the model is sure of stays as it says. The rest is read a second time together with the keyword library: softmax(τ ×
-logit + λ × score), τ and λ found on texts outside the fit (a product of experts, Hinton 2002).
+Text the classifier is sure of stays as it says. The rest is read a second time, together with the keyword library and the
+nearest past texts (`second`).
 """
 
 import json
@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+from scipy import sparse
 
 from pipelines.config import Home
-from pipelines.dispatch import duty, library, linear
+from pipelines.dispatch import duty, library, linear, nearest, second
 from pipelines.errors import UsageError, YanpanError
 
 MAX_TEXTS = 40_000  # the newest are taught
@@ -35,7 +35,6 @@ LEAST = 0.5  # probability below which nothing is suggested, however good the re
 STRANGE = (
     0.01  # share of the taught texts with least in common with the others; what has even less in common is not judged
 )
-SURE = 0.95  # from here on the library is not asked
 KEPT = 5  # versions
 BINS = 10  # of probabilities, for drift
 DRIFT_WEEKS = 4
@@ -72,7 +71,7 @@ class Item(NamedTuple):
 @dataclass(frozen=True)
 class Model:
     classifier: linear.Classifier
-    second: tuple[float, float]  # τ, λ of the second reading
+    weight: linear.Floats  # of the experts of the second reading
     threshold: float  # of abstaining
     about: dict[str, Any]  # model.json
     history: list[tuple[str, str, str, str, int]] = field(default_factory=list, repr=False)
@@ -99,11 +98,14 @@ def train(home: Home, *, now: datetime, progress: Callable[[str], None] = lambda
     days = [one.registered_on for one in items]
     target = np.array([one.issue_code for one in items])
     progress(f"正在学习 {len(texts):,} 件、{len(kept)} 类…")
-    classifier, logits = linear.fit(texts, target)
+    taught = linear.fit(texts, target)
+    classifier = taught.classifier
     progress("正在检验与词库的结合…")
     words = library.load(home.reference)
-    second = _second(classifier, logits, target, words, texts, purposes)
-    chance = joined(classifier.classes, second, logits, words, texts, purposes)
+    scores = library_scores(words, texts, purposes, classifier.classes)
+    weight = second.learn(taught, np.searchsorted(classifier.classes, target), scores)
+    chance = second.outside(taught, weight, scores)
+    known = linear.read(classifier, texts)[1]
     best, first = chance.max(axis=1), np.array(classifier.classes)[chance.argmax(axis=1)]
     hit = first == target
     threshold = max(LEAST, linear.least_probability(best, hit, PRECISION))
@@ -121,19 +123,19 @@ def train(home: Home, *, now: datetime, progress: Callable[[str], None] = lambda
         "macro_f1": linear.macro_f1(target, first),
         "calibration_error": linear.calibration_error(best, hit),
         "threshold": threshold,
-        "least_known": float(np.quantile(linear.known_share(classifier, texts), STRANGE)),
+        "least_known": float(np.quantile(known, STRANGE)),
         "precision": float(hit[said].mean()) if said.any() else None,
         "abstained_share": float(1 - said.mean()),
-        "second": list(second),
         "reliability": _reliability(best, hit),
         "by_class": linear.by_class(target, first),
         "confused": _confused(target, first),
-        "seen": _profile(chance, classifier, texts),
+        "seen": _profile(chance, classifier.classes, known),
     }
     progress("正在与实际分派比较…")
-    taught = Model(classifier, second, threshold, about, history)
-    about |= compare.compare(suggest.Tools(words, duty.load(home.reference, history), taught), chance, items)
-    _save(home, classifier, about, history)
+    model = Model(classifier, weight, threshold, about, history)
+    given = suggest.Tools(words, duty.load(home.reference, history), model)
+    about |= compare.compare(given, chance, known, items)
+    _save(home, model)
     return about
 
 
@@ -163,45 +165,11 @@ def _marts(home: Home) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def joined(
-    classes: list[str],
-    second: tuple[float, float],
-    logits: linear.Floats,
-    words: library.Library,
-    texts: list[str],
-    purposes: list[str | None],
-) -> npt.NDArray:
-    """Probabilities, texts × classes: the model's where it is sure, of the second reading elsewhere."""
-    chance = linear.softmax(logits)
-    unsure = np.flatnonzero(chance.max(axis=1) < SURE)
-    if len(unsure):
-        score = library.scores(words, [texts[k] for k in unsure], [purposes[k] for k in unsure], classes)
-        chance[unsure] = linear.softmax(second[0] * logits[unsure] + second[1] * score)
-    return chance
-
-
-def _second(
-    classifier: linear.Classifier,
-    logits: linear.Floats,
-    target: npt.NDArray[np.str_],
-    words: library.Library,
-    texts: list[str],
-    purposes: list[str | None],
-) -> tuple[float, float]:
-    """τ and λ that make the texts the model is not sure of as likely as can be; λ is not negative."""
-    unsure = np.flatnonzero(linear.softmax(logits).max(axis=1) < SURE)
-    if len(unsure) < 50:
-        return 1.0, 0.0  # too few to learn from
-    score = library.scores(words, [texts[k] for k in unsure], [purposes[k] for k in unsure], classifier.classes)
-    value = logits[unsure]
-    hit = np.arange(len(unsure)), np.searchsorted(classifier.classes, target[unsure])
-
-    def loss(at: npt.NDArray) -> float:
-        share = linear.softmax(at[0] * value + at[1] * score)
-        return float(-np.log(share[hit] + 1e-12).sum())
-
-    found = optimize.minimize(loss, [1.0, 0.5], method="L-BFGS-B", bounds=[(0.1, 10), (0, 10)]).x
-    return float(found[0]), float(found[1])
+def library_scores(
+    words: library.Library, texts: list[str], purposes: list[str | None], classes: list[str]
+) -> second.Scores:
+    """The keyword library as an expert of the second reading, asked only about the texts that need one."""
+    return lambda at: library.scores(words, [texts[k] for k in at], [purposes[k] for k in at], classes)
 
 
 def _reliability(best: npt.NDArray, hit: npt.NDArray) -> list[dict]:
@@ -220,15 +188,15 @@ def _confused(target: npt.NDArray[np.str_], first: npt.NDArray[np.str_], n: int 
     return [{"label": label, "taken_for": other, "n": count} for (label, other), count in wrong.most_common(n)]
 
 
-def _profile(chance: npt.NDArray, classifier: linear.Classifier, texts: list[str]) -> dict[str, Any]:
+def _profile(chance: npt.NDArray, classes: list[str], known: npt.NDArray) -> dict[str, Any]:
     """What texts and answers look like, for telling later whether they have changed: shares that add up to 1."""
-    best = np.histogram(chance.max(axis=1), bins=BINS, range=(0, 1))[0] / len(texts)
-    mix = np.bincount(chance.argmax(axis=1), minlength=len(classifier.classes)) / len(texts)
-    known = np.histogram(linear.known_share(classifier, texts), bins=BINS, range=(0, 1))[0] / len(texts)
+    best = np.histogram(chance.max(axis=1), bins=BINS, range=(0, 1))[0] / len(chance)
+    mix = np.bincount(chance.argmax(axis=1), minlength=len(classes)) / len(chance)
+    met = np.histogram(known, bins=BINS, range=(0, 1))[0] / len(chance)
     return {
         "probability": best.tolist(),
-        "issue": dict(zip(classifier.classes, mix.tolist(), strict=True)),
-        "known": known.tolist(),
+        "issue": dict(zip(classes, mix.tolist(), strict=True)),
+        "known": met.tolist(),
     }
 
 
@@ -246,16 +214,10 @@ def drift(home: Home, *, weeks: int = DRIFT_WEEKS) -> dict:
     if not rows:
         raise YanpanError(f"最近 {weeks} 周没有带正文的事项，比不出变化。请加大 --weeks 或先导入新的文件。")
     texts, purposes = [row.said for row in rows], [row.purpose for row in rows]
-    classifier = model.classifier
-    chance = joined(
-        classifier.classes,
-        model.second,
-        linear.decide(classifier, texts),
-        library.load(home.reference),
-        texts,
-        purposes,
-    )
-    now, then = _profile(chance, classifier, texts), model.about["seen"]
+    classes = model.classifier.classes
+    scores = library_scores(library.load(home.reference), texts, purposes, classes)
+    chance, known = second.chances(model.classifier, model.weight, texts, scores)
+    now, then = _profile(chance, classes, known), model.about["seen"]
     index = {
         name: _stability([*_values(then[name])], [*_values(now[name])]) for name in ("probability", "issue", "known")
     }
@@ -285,8 +247,9 @@ def _stability(then: list[float], now: list[float]) -> float:
     return float(((b - a) * np.log(b / a)).sum())
 
 
-def _save(home: Home, classifier: linear.Classifier, about: dict[str, Any], history: list[tuple]) -> None:
+def _save(home: Home, model: Model) -> None:
     """Write the version aside, rename it into place, then move CURRENT: a killed run leaves the old one in force."""
+    classifier, about, past = model.classifier, model.about, model.classifier.past
     target = folder(home) / f"{about['version']:06d}"
     fresh = folder(home) / ".new"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -300,7 +263,12 @@ def _save(home: Home, classifier: linear.Classifier, about: dict[str, Any], hist
         intercept=classifier.intercept,
         temperature=np.array(classifier.temperature),
         offset=classifier.offset,
-        units=np.array([[*map(str, row)] for row in history] or np.zeros((0, 5)), dtype=str),
+        experts=model.weight,
+        past_value=past.columns.data.astype(np.float16),
+        past_text=past.columns.indices.astype(np.int32),
+        past_start=past.columns.indptr.astype(np.int32),
+        past_class=past.target.astype(np.int32),
+        units=np.array([[*map(str, row)] for row in model.history] or np.zeros((0, 5)), dtype=str),
     )
     (fresh / "model.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
     fresh.replace(target)
@@ -323,6 +291,15 @@ def existing(home: Home) -> list[int]:
 def current(home: Home) -> int | None:
     pointer = folder(home) / "CURRENT"
     return int(pointer.read_text(encoding="utf-8")) if pointer.exists() else None
+
+
+def trained_at(home: Home) -> datetime | None:
+    """When the version in force was taught; None where there is none."""
+    version = current(home)
+    if version not in existing(home):
+        return None
+    about = json.loads((folder(home) / f"{version:06d}" / "model.json").read_text(encoding="utf-8"))
+    return datetime.fromisoformat(about["trained_at"])
 
 
 def use(home: Home, version: int) -> None:
@@ -350,6 +327,9 @@ def load(home: Home) -> Model | None:
     path = folder(home) / f"{version:06d}"
     try:
         with (path / "model.npz").open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            target = kept["past_class"].astype(np.int64)
+            columns = kept["past_value"].astype(np.float32), kept["past_text"], kept["past_start"]
+            shape = len(kept["buckets"]), len(target)
             classifier = linear.Classifier(
                 [str(name) for name in kept["classes"]],
                 linear.terms_of(kept["buckets"].astype(np.int64), kept["weight"]),
@@ -357,11 +337,13 @@ def load(home: Home) -> Model | None:
                 kept["intercept"],
                 float(kept["temperature"]),
                 kept["offset"],
+                nearest.Past(sparse.csr_matrix(columns, shape=shape), target),
             )
+            weight = kept["experts"]
             history = [(str(a), str(b), str(c), str(d), int(n)) for a, b, c, d, n in kept["units"]]
         about = json.loads((path / "model.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise YanpanError(
-            f"模型版本 {version} 的文件不完整。请用 yanpan dispatch use 换一个版本，或重新运行 yanpan dispatch train。"
+            f"模型版本 {version} 的文件不完整，或出自旧版本的程序。请用 yanpan dispatch use 换一个版本，或重新运行 yanpan dispatch train。"
         ) from error
-    return Model(classifier, tuple(about["second"]), about["threshold"], about, history)
+    return Model(classifier, weight, about["threshold"], about, history)

@@ -1,7 +1,7 @@
 """Which classes have the past texts most like this one? K nearest neighbours by the cosine of the classifier's own terms.
 
-What a class as a whole does not show, two texts about the same thing do. Of each past text the heaviest MOST_TERMS terms
-are kept, as numbers of buckets: no characters and no order.
+What a class as a whole does not show, two texts about the same thing do. Of a past text its weighted terms are kept, as
+numbers of buckets: no characters and no order.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-K = 10
+K = 20
 POWER = 4  # of the similarity, as the weight of a neighbour's vote
 FLOOR = 0.01  # share of the votes a class has that got none
-MOST_TERMS = 64
 MAX_PAST = 10_000  # texts, spread evenly over those taught: more cost time and add little
 BLOCK = 256  # texts looked for at a time
 
@@ -29,14 +28,13 @@ class Past:
 def keep(rows: sparse.csr_matrix, target: npt.NDArray[np.int64]) -> Past:
     """`rows`: weighted terms of the texts taught, texts × terms."""
     chosen = np.arange(0, rows.shape[0], -(-rows.shape[0] // MAX_PAST))
-    return Past(_heaviest(rows[chosen]).T.tocsr(), target[chosen])
+    return Past(rows[chosen].T.tocsr(), target[chosen])
 
 
 def votes(past: Past, rows: sparse.csr_matrix, n_classes: int) -> Floats:
     """Logarithm of each class's share of the neighbours' votes, texts × classes."""
     share = np.zeros((rows.shape[0], n_classes), dtype=np.float32)
     k = min(K, len(past.target))
-    rows = _heaviest(rows)
     for start in range(0, rows.shape[0], BLOCK):
         like = (rows[start : start + BLOCK] @ past.columns).toarray()
         nearest = np.argpartition(-like, k - 1, axis=1)[:, :k]
@@ -44,13 +42,3 @@ def votes(past: Past, rows: sparse.csr_matrix, n_classes: int) -> Floats:
         np.add.at(share, (start + np.arange(len(like))[:, None], past.target[nearest]), weight)
     share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-12)
     return np.log(share + FLOOR)
-
-
-def _heaviest(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    """The MOST_TERMS largest values of each row."""
-    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    order = np.lexsort((-rows.data, row))
-    rank = np.arange(len(order)) - rows.indptr[row]
-    kept = np.sort(order[rank < MOST_TERMS])
-    starts = np.concatenate([[0], np.cumsum(np.minimum(np.diff(rows.indptr), MOST_TERMS))])
-    return sparse.csr_matrix((rows.data[kept], rows.indices[kept], starts), shape=rows.shape)

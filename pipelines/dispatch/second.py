@@ -6,19 +6,60 @@ texts it was not fitted to. It is drawn towards the plain weighted sum of the ex
 so that few texts leave the weights near those.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+from scipy import optimize, special
 
-SURE = 0.97  # probability from which on nobody else is asked
+from pipelines.dispatch import linear
+
+SURE = 0.98  # probability from which on nobody else is asked
 RIDGE = 100.0  # texts that speak for the plain weights
 LEAST_TEXTS = 50
 
 Floats = npt.NDArray[np.float32]
+Scores = Callable[[npt.NDArray[np.int64]], Floats]  # what the keyword library says of the texts at these positions
 
 
-def unsure(chance: npt.NDArray) -> npt.NDArray[np.int64]:
+def learn(taught: linear.Taught, target: npt.NDArray[np.int64], scores: Scores | None = None) -> Floats:
+    """Weights of the experts from what they said of texts outside the fit. `target`: position of the class of each."""
+    at = _unsure(linear.softmax(taught.logits))
+    return fit(_experts(taught.logits[at], taught.votes[at], at, scores), target[at])
+
+
+def outside(taught: linear.Taught, weight: Floats, scores: Scores | None = None) -> npt.NDArray:
+    """Probabilities of the texts taught, by the fit each had no part in."""
+    return _chances(taught.logits, lambda at: taught.votes[at], weight, scores)
+
+
+def chances(
+    classifier: linear.Classifier, weight: Floats, texts: list[str], scores: Scores | None = None
+) -> tuple[npt.NDArray, Floats]:
+    """Probabilities of new texts, the classifier's where it is sure, of the second reading elsewhere: texts × classes.
+
+    And how much of each text was known.
+    """
+    logits, known = linear.read(classifier, texts)
+    chance = _chances(logits, lambda at: linear.votes(classifier, [texts[k] for k in at]), weight, scores)
+    return chance, known
+
+
+def _chances(logits: Floats, votes: Scores, weight: Floats, scores: Scores | None) -> npt.NDArray:
+    chance = linear.softmax(logits)
+    at = _unsure(chance)
+    if len(at):
+        chance[at] = read(weight, _experts(logits[at], votes(at), at, scores))
+    return chance
+
+
+def _unsure(chance: npt.NDArray) -> npt.NDArray[np.int64]:
     return np.flatnonzero(chance.max(axis=1) < SURE)
+
+
+def _experts(logits: Floats, votes: Floats, at: npt.NDArray[np.int64], scores: Scores | None) -> list[Floats]:
+    said = [special.log_softmax(logits, axis=1), votes]
+    return said if scores is None else [*said, scores(at)]
 
 
 def fit(experts: list[Floats], target: npt.NDArray[np.int64]) -> Floats:
@@ -32,7 +73,7 @@ def fit(experts: list[Floats], target: npt.NDArray[np.int64]) -> Floats:
 
     def poured(value: npt.NDArray) -> tuple[float, npt.NDArray]:
         """Loss, and its slope by the value of each class."""
-        share = softmax(value)
+        share = linear.softmax(value)
         loss = -float(np.log(share[hit] + 1e-12).sum())
         share[hit] -= 1
         return loss, share
@@ -56,13 +97,8 @@ def fit(experts: list[Floats], target: npt.NDArray[np.int64]) -> Floats:
 
 def read(weight: Floats, experts: list[Floats]) -> npt.NDArray:
     """Probabilities, texts × classes."""
-    return softmax(np.hstack(experts) @ weight[:-1] + weight[-1])
+    return linear.softmax(np.hstack(experts) @ weight[:-1] + weight[-1])
 
 
 def _matrix(plain: npt.NDArray, n_classes: int) -> Floats:
     return np.vstack([*(a * np.eye(n_classes) for a in plain), np.zeros((1, n_classes))]).astype(np.float32)
-
-
-def softmax(logits: npt.NDArray) -> npt.NDArray:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)

@@ -5,12 +5,13 @@
 '0206'
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines.config import Home
-from pipelines.dispatch import duty, library, linear, model
+from pipelines.dispatch import duty, library, model, second
 
 N_SUGGESTED = library.N_SUGGESTED
 LEAST = 0.01  # less likely ones are not worth a line
@@ -73,7 +74,7 @@ def suggest(
     purposes = purposes or [None] * len(texts)
     places = places or [("", "")] * len(texts)
     matches = library.match_all(given.library, texts, purposes)
-    chance, strange = _chances(given, texts, matches), unlike_taught(given, texts)
+    chance, strange = _chances(given, texts, matches)
     return [judged(given, *one) for one in zip(texts, places, matches, chance, strange, strict=True)]
 
 
@@ -106,36 +107,37 @@ def classify(given: Tools, texts: list[str], purposes: list[str | None]) -> tupl
     if learned is None:
         raise ValueError("classify needs a learned model")
     classes = learned.classifier.classes
-    chance = model.joined(
-        classes, learned.second, linear.decide(learned.classifier, texts), given.library, texts, purposes
-    )
+    scores = model.library_scores(given.library, texts, purposes, classes)
+    chance, known_share = second.chances(learned.classifier, learned.weight, texts, scores)
     best, at = chance.max(axis=1), chance.argmax(axis=1)
-    said = (best >= learned.threshold) & ~np.array(unlike_taught(given, texts), dtype=bool)
+    said = (best >= learned.threshold) & ~unlike_taught(given, known_share)
     return [classes[k] if known else None for k, known in zip(at.tolist(), said.tolist(), strict=True)], best.tolist()
 
 
-def _chances(given: Tools, texts: list[str], matches: list[library.Match]) -> list[np.ndarray | None]:
+def _chances(
+    given: Tools, texts: list[str], matches: list[library.Match]
+) -> tuple[Iterable[np.ndarray | None], list[bool]]:
+    """Probabilities of each text, None without a model, and whether the text is unlike what was taught."""
     if given.model is None:
-        return [None] * len(texts)
-    classes, (tau, strength) = given.model.classifier.classes, given.model.second
-    at = {code: k for k, code in enumerate(classes)}
-    logits = linear.decide(given.model.classifier, texts)
-    chance = linear.softmax(logits)
-    unsure = np.flatnonzero(chance.max(axis=1) < model.SURE)
-    score = np.zeros((len(unsure), len(classes)), dtype=np.float32)
-    for row, text in enumerate(unsure):
-        for code, value in matches[text].scores.items():
-            if code in at:
-                score[row, at[code]] = value
-    chance[unsure] = linear.softmax(tau * logits[unsure] + strength * score)
-    return list(chance)
+        return [None] * len(texts), [False] * len(texts)
+    classifier = given.model.classifier
+    at = {code: k for k, code in enumerate(classifier.classes)}
+
+    def scores(some: np.ndarray) -> np.ndarray:
+        said = np.zeros((len(some), len(at)), dtype=np.float32)
+        for row, text in enumerate(some):
+            for code, value in matches[text].scores.items():
+                if code in at:
+                    said[row, at[code]] = value
+        return said
+
+    chance, known_share = second.chances(classifier, given.model.weight, texts, scores)
+    return chance, unlike_taught(given, known_share).tolist()
 
 
-def unlike_taught(given: Tools, texts: list[str]) -> list[bool]:
+def unlike_taught(given: Tools, known_share: np.ndarray) -> np.ndarray:
     """Texts that share too little with what was taught for a probability to mean anything."""
-    if given.model is None:
-        return [False] * len(texts)
-    return list(linear.known_share(given.model.classifier, texts) < given.model.about["least_known"])
+    return known_share < (given.model.about["least_known"] if given.model else 0)
 
 
 def _issues(
