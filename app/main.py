@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import filters, theme
+from app import filters, theme, turns
 from app.parts import saved
 
 ICON = Path(__file__).parent / "assets" / "icon.svg"  # Streamlit would fetch a named icon from the internet
@@ -39,4 +39,5 @@ pages = [one for section in sections.values() for one in section]
 theme.switch([one.url_path for one in pages])
 filters.arrive(chosen.url_path)
 st.session_state[saved.PAGES] = {one.url_path or "weekly": one for one in pages}
-chosen.run()
+with turns.turn():
+    chosen.run()

@@ -40,14 +40,19 @@ def begin_run() -> None:
         st.session_state[VERSION_KEY] = f"{path}{_AT}{path.stat().st_mtime_ns}"
 
 
+def version() -> str:
+    """Which version this page run reads, as a key of what is worked out from it."""
+    return st.session_state[VERSION_KEY]
+
+
 def file() -> Path:
     """The marts file of this page run."""
-    return _path(st.session_state[VERSION_KEY])
+    return _path(version())
 
 
 def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
     """The answer of app/queries/<name>.sql; it takes from `parameters` the ones its text names."""
-    return _answer(name, chosen(name, parameters), st.session_state[VERSION_KEY])
+    return _answer(name, chosen(name, parameters), version())
 
 
 def meta() -> Mapping[str, str]:
@@ -60,7 +65,7 @@ def newest_meta() -> Mapping[str, str]:
     return dict(_answer("meta", (), str(current_version())).iter_rows())
 
 
-@st.cache_data(show_spinner=False, max_entries=1024, max_size="128MB")
+@st.cache_resource(show_spinner=False, max_entries=768)  # frames are never changed: no copy for each reader
 def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: str) -> pl.DataFrame:
     started = time.perf_counter()
     with _at_once, _connection(version).cursor() as cursor:

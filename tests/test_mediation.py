@@ -512,3 +512,9 @@ def test_old_cases_are_said_to_be_old(demo_home, monkeypatch, tmp_path):
     with duckdb.connect(publish.version_file(copy, publish.current(copy))) as connection:
         connection.execute("update referral set applied_on = applied_on - 200, ended_on = ended_on - 200")
     assert "此后的进展还没有导入" in said(opened(copy, monkeypatch))
+
+
+def test_a_share_before_that_is_hidden_is_said_in_words():
+    from app.parts import mediation
+
+    assert (mediation._before(0.123), mediation._before(None)) == ("此前 12%", "此前隐去")

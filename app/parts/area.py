@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -122,8 +122,30 @@ def counted(
     so that a town shown on one page does not tell what its county hides on another. against: another period than the one
     before. expected, with_rates: see place_counts.with_measures.
     """
+    everywhere = replace(choice, county=None, town=None, community=None)
+    k = disclosure.threshold(choice.issue, choice.group)
+    if expected is not None:
+        return _counted(everywhere, span, city_code, against, with_rates, k, expected)
+    return _known(everywhere, span, city_code, against, with_rates, k, disclosure.min_cell(), marts.version())
+
+
+@lru_cache(maxsize=128)
+def _known(*asked: Any) -> pl.DataFrame:
+    """`_counted` of the same filters and version, worked out once."""
+    return _counted(*asked[:-2])
+
+
+def _counted(
+    choice: filters.Choice,
+    span: filters.Period,
+    city_code: str,
+    against: filters.Period | None,
+    with_rates: bool,
+    k: int,
+    expected: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     before = against or replace(span, to_on=span.from_on - timedelta(weeks=1))
-    scope = replace(choice, county=None, town=None, community=None).parameters()
+    scope = choice.parameters()
     known = [_of_level(scope, span, against, level) for level in LEVELS]
     totals = [
         marts.query("located_counts", **scope, from_on=first, to_on=first + timedelta(weeks=span.n_weeks - 1))[
@@ -142,7 +164,7 @@ def counted(
         place_counts.safe,
         place_counts.with_measures(places, expected) if with_rates else places,
         told,
-        disclosure.threshold(choice.issue, choice.group),
+        k,
     )
 
 

@@ -292,7 +292,7 @@ def recurrence(choice: Choice, dispute: str | None, span: Period, name: str, not
             pl.col("again_share").alias("share"),
             "low",
             "high",
-            pl.Series("note", [f"此前 {row['before_share']:.0%}" for row in rows.to_dicts()], dtype=pl.String),
+            pl.Series("note", [_before(row["before_share"]) for row in rows.to_dicts()], dtype=pl.String),
         )
         if rows.is_empty():
             page.quiet(f"没有一个事项的成功调解达到 {MIN_RESULTS} 次，{FEW}，不列占比。")
@@ -321,6 +321,11 @@ def recurrence(choice: Choice, dispute: str | None, span: Period, name: str, not
             key="mediation_recurrence_foot",
             labels=labels,
         )
+
+
+def _before(share: float | None) -> str:
+    """此前 12%; 此前隐去 where the count is too small to be told."""
+    return "此前隐去" if share is None else f"此前 {share:.0%}"
 
 
 def by_county(span: Period, dispute: str | None, k: int, name: str, notes: list[str]) -> None:
