@@ -34,7 +34,7 @@ def record(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of:
     # fewer days say nothing about delays
     triangle = first_reports(connection, since) if n_days >= weeks.MIN_DELAY_WEEKS else pl.DataFrame()
     return surveillance.Record(
-        weekly=connection.sql("from weekly_counts").pl(),
+        weekly=connection.sql("select * exclude (n_suggested) from weekly_counts").pl(),
         weeks=complete,
         places=connection.sql("from place").pl(),
         issues=connection.sql("select issue_code, group_code, severity from issue").pl(),
