@@ -14,6 +14,8 @@ K = 20
 POWER = 4  # of the similarity, as the weight of a neighbour's vote
 FLOOR = 0.01  # share of the votes a class has that got none
 MAX_PAST = 10_000  # texts, spread evenly over those taught: more cost time and add little
+COMMON = 0.1  # share of the past texts from which on a term is left out: it tells little, and looking it up costs most
+FEW = 50  # past texts that may share any term
 BLOCK = 256  # texts looked for at a time
 
 Floats = npt.NDArray[np.float32]
@@ -28,7 +30,11 @@ class Past:
 def keep(rows: sparse.csr_matrix, target: npt.NDArray[np.int64]) -> Past:
     """`rows`: weighted terms of the texts taught, texts × terms."""
     chosen = np.arange(0, rows.shape[0], -(-rows.shape[0] // MAX_PAST))
-    return Past(rows[chosen].T.tocsr(), target[chosen])
+    columns = rows[chosen].T.tocsr()
+    n_texts = np.diff(columns.indptr)
+    columns.data[np.repeat(n_texts > max(COMMON * len(chosen), FEW), n_texts)] = 0
+    columns.eliminate_zeros()
+    return Past(columns, target[chosen])
 
 
 def votes(past: Past, rows: sparse.csr_matrix, n_classes: int) -> Floats:
