@@ -384,6 +384,21 @@ def _names(frame: pl.DataFrame, code: str, name: str) -> dict[str, str]:
     return dict(zip(frame[code].to_list(), frame[name].to_list(), strict=True))
 
 
+def place_names() -> dict[str, str]:
+    """place_code → its own name, of all levels."""
+    return _names(marts.query("places"), "place_code", "place_name")
+
+
+def place_name(code: str | None) -> str:
+    """Its own name; 全市 where no place is chosen."""
+    return place_names().get(code or "", "全市")
+
+
+def issue_names() -> dict[str, str]:
+    """issue_code → issue_name."""
+    return _names(marts.query("issues"), "issue_code", "issue_name")
+
+
 def is_whole_city(choice: Choice) -> bool:
     """No place chosen? Then the figures are too many to point at anyone (app.disclosure)."""
     return not (choice.county or choice.town or choice.community)
@@ -391,12 +406,11 @@ def is_whole_city(choice: Choice) -> bool:
 
 def words(choice: Choice) -> str:
     """The filters in one phrase: 云溪区和平街道 · 12345热线 · 供暖; for notes and file names."""
-    places = _names(marts.query("places"), "place_code", "place_name")
-    issues = marts.query("issues")
+    places = place_names()
     said = ["".join(places.get(code or "", "") for code in (choice.county, choice.town, choice.community)) or "全市"]
     said.append(wording.SOURCES[choice.source] if choice.source else "全部来源")
     if choice.issue:
-        said.append(_names(issues, "issue_code", "issue_name").get(choice.issue, choice.issue))
+        said.append(issue_names().get(choice.issue, choice.issue))
     elif choice.group:
-        said.append(_names(issues, "group_code", "group_name").get(choice.group, choice.group))
+        said.append(_names(marts.query("issues"), "group_code", "group_name").get(choice.group, choice.group))
     return " · ".join(said)

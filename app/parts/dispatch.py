@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from app import alike, deadlines, handling, marts, page, suggesting, versions, wording
+from app import alike, deadlines, filters, handling, marts, page, suggesting, versions, wording
 from pipelines.config import Home
 from pipelines.dispatch import batch, library, suggest
 from pipelines.errors import YanpanError
@@ -212,7 +212,7 @@ def record(text: Text, found: suggest.Suggestion, edition: page.Edition) -> None
     row = marts.query(
         "dispatch_record", issue=found.issues[0].code, county=text.county, through=edition.data_through
     ).row(0, named=True)
-    where = dict(marts.query("places").select("place_code", "place_name").iter_rows()).get(text.county or "", "全市")
+    where = filters.place_name(text.county)
     said = f"“{found.issues[0].name}”近一年{where} {row['n_events']:,} 件"
     if row["n_events"] < wording.SMALL_BASE:
         st.html(f'<p class="doing">{wording.escape(said)}，{wording.FEW}，不算比例。</p>')

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, downloads, marts, page, suggesting, versions, wording
+from app import disclosure, downloads, filters, marts, page, suggesting, versions, wording
 from app.casework import cases, choices
 from app.charts.reliability import reliability
 from app.exports import csv_text
@@ -46,7 +46,7 @@ def tab(edition: page.Edition) -> None:
         st.code("yanpan dispatch train", language=None)
     else:
         _figures(about)
-        names = dict(marts.query("issues").select("issue_code", "issue_name").iter_rows())
+        names = filters.issue_names()
         left, right = st.columns(2, gap="large")
         with left:
             _reliability(about, edition)
@@ -299,7 +299,7 @@ def _choices(edition: page.Edition) -> None:
     if found.is_empty():
         page.quiet("还没有人选过。在「待分派的件」里打开一件，采纳、改选或不采纳，这里就有了。")
         return
-    names = dict(marts.query("issues").select("issue_code", "issue_name").iter_rows())
+    names = filters.issue_names()
     counts = by_issue(found, names)
     n, accepted = len(found), int((found["verdict"] == "accepted").sum())
     with_unit = found.filter(pl.col("verdict") != "refused", pl.col("suggested_unit").is_not_null())

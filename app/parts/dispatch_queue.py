@@ -116,7 +116,7 @@ def _kept() -> pl.DataFrame | None:
 def _listed(rows: pl.DataFrame, found: list[suggest.Suggestion], kept: pl.DataFrame | None, queue: str) -> pl.DataFrame:
     """event_key and the columns of the table; the surest suggestions first."""
     known = {} if kept is None else dict(kept.select("event_key", "verdict").iter_rows())
-    names = dict(marts.query("issues").select("issue_code", "issue_name").iter_rows())
+    names = filters.issue_names()
     before: list[str | pl.Expr] = ["why"]
     after: list[str] = []
     if queue == "week":
@@ -176,7 +176,7 @@ def _item(
 
 def _now(row: Mapping[str, Any]) -> None:
     """When and where it came in, and with whom and as what it is now."""
-    names = dict(marts.query("issues").select("issue_code", "issue_name").iter_rows())
+    names = filters.issue_names()
     about = [
         wording.full_day(row["registered_on"]), wording.SOURCES[row["source"]], row["purpose"],
         f"现在的单位：{row['unit_name'] or '无'}", f"现在的事项：{names.get(row['issue_code'], '无')}",

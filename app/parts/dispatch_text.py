@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import filters, marts, page, suggesting, wording
+from app import filters, page, suggesting, wording
 from app.parts import dispatch
 from app.parts.dispatch import Text
 from pipelines.dispatch import duty
@@ -40,7 +40,7 @@ def tab(edition: page.Edition) -> None:
 
 def _place(county: str | None, town: str | None, *, is_chosen: bool) -> None:
     """Which place the units are suggested for."""
-    names = dict(marts.query("places").select("place_code", "place_name").iter_rows())
+    names = filters.place_names()
     where = "".join(names.get(code or "", "") for code in (county, town))
     said = (
         f"按{'所选' if is_chosen else '文中'}的地点：{where}"

@@ -70,9 +70,8 @@ def _scope(kind: Mapping[str, Any], edition: page.Edition) -> tuple[dict[str, An
     else:
         first = date(int(period), 1, 1) if period else date(1900, 1, 1)
     last = date(int(period), 12, 31) if len(period) == 4 else date(9999, 12, 31)
-    places = dict(marts.query("places").select("place_code", "place_name").iter_rows())
     words = " · ".join(
-        [places.get(county or "", "全市"), periods[period], *([fields.words("subtype")[subtype]] if subtype else [])]
+        [filters.place_name(county), periods[period], *([fields.words("subtype")[subtype]] if subtype else [])]
     )
     return {"county": county, "subtype": subtype or None, "from_on": first, "to_on": last}, words
 

@@ -37,8 +37,7 @@ def dispute() -> str | None:
 
 def where(choice: Choice) -> str:
     """全市, or the county."""
-    places = dict(marts.query("places").select("place_code", "place_name").iter_rows())
-    return places.get(choice.county or "", "全市")
+    return filters.place_name(choice.county)
 
 
 def standing(edition: page.Edition) -> list[str]:

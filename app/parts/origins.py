@@ -59,7 +59,7 @@ def threshold(topic: str | None, issue: str | None) -> int:
 
 
 def said(choice: Choice, span: Period, topic: str | None, issue: str | None) -> str:
-    names = dict(marts.query("issues").select("issue_code", "issue_name").iter_rows())
+    names = filters.issue_names()
     return f"{names.get(issue or '', topics.name_of(topic))} {topics.where(choice)} {span.words()}"
 
 

@@ -75,9 +75,8 @@ def choose(edition: page.Edition) -> Scope:
         code = filters.choose("哪一期", names, key="period", default=whole[0] if whole else None)
     with third:
         county = filters.county()
-    places = dict(marts.query("places").select("place_code", "place_name").iter_rows())
     filters.chips()
-    return found[code]._replace(county=county, place=places.get(county or "", "全市"))
+    return found[code]._replace(county=county, place=filters.place_name(county))
 
 
 def periods(by: str, edition: page.Edition) -> dict[str, Scope]:

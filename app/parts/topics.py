@@ -187,8 +187,7 @@ def overview(
 
 
 def where(choice: Choice) -> str:
-    places = dict(marts.query("places").select("place_code", "place_name").iter_rows())
-    return places.get(choice.county or "", "全市")
+    return filters.place_name(choice.county)
 
 
 def one(

@@ -11,7 +11,7 @@ from pathlib import PurePath
 import fastexcel
 import polars as pl
 
-from pipelines.dispatch import suggest
+from pipelines.dispatch import suggest, tables
 from pipelines.errors import SourceError
 
 TEXT_COLUMNS = (
@@ -32,12 +32,8 @@ def read(name: str, content: bytes) -> pl.DataFrame:
         if PurePath(name).suffix.lower() in (".xlsx", ".xls", ".xlsm", ".xlsb"):
             frame = pl.read_excel(io.BytesIO(content), infer_schema_length=0, raise_if_empty=False)
             return frame.cast(pl.String)
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("gb18030", errors="replace")
         separator = "\t" if PurePath(name).suffix.lower() == ".tsv" else ","
-        return pl.read_csv(text.encode(), infer_schema=False, separator=separator)
+        return pl.read_csv(tables.decoded(content).encode(), infer_schema=False, separator=separator)
     except (pl.exceptions.PolarsError, fastexcel.FastExcelError, ValueError) as error:
         raise SourceError(
             name,

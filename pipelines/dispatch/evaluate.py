@@ -15,7 +15,7 @@ import polars as pl
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from pipelines.dispatch import linear, second
+from pipelines.dispatch import linear, second, tables
 from pipelines.errors import SourceError, UsageError
 
 ALIKE = 20  # characters: texts that begin or end with the same ones are copies of one another
@@ -29,11 +29,7 @@ def read(path: Path, text: str, label: str) -> tuple[list[str], npt.NDArray[np.s
     except OSError as error:
         raise UsageError(f"文件 {path} 读不了。请检查文件名。") from error
     try:
-        decoded = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        decoded = content.decode("gb18030", errors="replace")
-    try:
-        frame = pl.read_csv(decoded.encode(), infer_schema=False)
+        frame = pl.read_csv(tables.decoded(content).encode(), infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise SourceError(
             path.name, found="不是完整的 CSV", expected="首行为表头、每行列数相同的 CSV", next_step="请重新导出该文件"

@@ -17,6 +17,14 @@ def fault(file: str, number: int, column: str, found: str, expected: str) -> Sou
     )
 
 
+def decoded(content: bytes) -> str:
+    """The text of a CSV in UTF-8 or, as Excel saves it here, GB18030."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030", errors="replace")
+
+
 def read(
     seed: Path, folder: Path, columns: tuple[str, ...], required: tuple[str, ...], key: Callable[[Row], tuple]
 ) -> list[tuple[str, int, Row]]:
@@ -39,12 +47,7 @@ def read(
 
 
 def _rows(path: Path, columns: tuple[str, ...], required: tuple[str, ...]) -> list[Row]:
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("gb18030", errors="replace")  # as Excel saves it here
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(decoded(path.read_bytes()), newline=""))
     given = [name.strip() for name in reader.fieldnames or ()]
     missing, unknown = [name for name in required if name not in given], set(given) - set(columns)
     if missing or unknown:
