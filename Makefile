@@ -1,7 +1,9 @@
 # make run   安澜市演示看板（首次约两分钟：建环境、造数据、导入、构建）
 # make test  全部测试，含真实浏览器
 # make check 代码风格与类型，提交前钩子与 CI 相同
+# make spark 另装 Spark（480 MB），之后 make test 也核对集群上的统计表；见 docs/scaling.md
 # make bench 基准测试，结果写入 BENCHMARKS.md 所列命令
+# make bundle 离线安装包（x86_64、aarch64 各一个），写入 dist/；make wheels 只核对各平台的软件包是否齐全
 # Paths are relative throughout, so the folder may contain spaces and Chinese characters.
 
 PYTHON ?= python3
@@ -13,7 +15,7 @@ endif
 export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE  # every command would compile all it imports again
 
-.PHONY: run test check bench clean lock
+.PHONY: run test check spark bench bundle wheels clean lock
 
 run: .venv/ready-run
 	@[ -f "$${YANPAN_HOME:-var}/marts/CURRENT" ] || { \
@@ -31,8 +33,16 @@ check: .venv/ready-dev
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
 
+spark: .venv/ready-spark
+
 bench: .venv/ready-dev
 	"$(BIN)/python" -m bench
+
+bundle: .venv/ready-run
+	"$(BIN)/python" deploy/bundle.py
+
+wheels: .venv/ready-dev
+	"$(BIN)/python" deploy/bundle.py --check
 
 # --no-compile: Python compiles what it imports when it first does, and keeps it; most of what is installed it never reads.
 .venv/ready-run: pyproject.toml requirements.lock
@@ -46,9 +56,14 @@ bench: .venv/ready-dev
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@
 
+.venv/ready-spark: .venv/ready-dev requirements-spark.lock
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-spark.lock
+	@touch $@
+
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml -o requirements.lock --custom-compile-command 'make lock' -q
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock --custom-compile-command 'make lock' -q
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml --extra spark -c requirements-dev.lock -o requirements-spark.lock --custom-compile-command 'make lock' -q
 
 clean:
 	rm -rf .venv var .pytest_cache .ruff_cache

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from app import jobs, marts, wording
+from app.access import signin
 from app.parts import running
 
 PICKER = "asof_picker"
@@ -61,6 +62,8 @@ def offer(asked: str, day: date | None, today: date) -> None:
         _quiet(f"网址里的截至日期“{asked[:20]}”无法识别，应写成 2026-06-01 这样。")
     elif day > today:
         _quiet(f"{wording.full_day(day)}还没有到，不能回看。")
+    elif not signin.who().may("replay"):
+        _quiet(f"{wording.full_day(day)}看到的情况还没有算过，请分析员或管理员先算好。")
     else:
         _quiet(f"{wording.full_day(day)}看到的情况还没有算过。重算只用当天已知的数据，不影响正在使用的版本。")
         job = jobs.current()

@@ -36,16 +36,19 @@ such cycles of four cells). Terms as in Hundepool et al., Statistical Disclosure
 """
 
 import csv
+import heapq
 import itertools
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse.csgraph import connected_components
 
 MIN_CELL = 5
 SETTING = "YANPAN_MIN_CELL"
@@ -55,6 +58,9 @@ MARK = "__mark"
 HIDDEN = "隐去"
 FREE = 0
 """The node without a total: flow may come from there and go there as it likes."""
+FAR = 1 << 40
+NEXT_TO_NOTHING = 1e-3
+"""What a cell costs that is hidden already."""
 
 
 class BadSetting(ValueError):
@@ -243,20 +249,22 @@ def protect(values: np.ndarray, ks: np.ndarray, tail: np.ndarray, head: np.ndarr
     if not hidden.any():
         return hidden, is_mute
     wanted = _wanted(values, ks)
+    net = _network(values, tail, head)
     while True:
         _hide_small_sums(values, ks, tail, head, hidden)
-        up, down = _slack(values, ks, is_mute)
-        for cell in _unprotected(values, ks, tail, head, hidden, up, down):
-            if not hidden[cell]:
-                continue
-            mute = _slack(values, ks, np.ones(len(values), bool))
-            for amount, slack in itertools.product(dict.fromkeys((int(wanted[cell]), 1)), ((up, down), mute)):
-                moves = _cheapest_moves(cell, amount, values, tail, head, hidden, *slack)
+        cells = _Cells(values.tolist(), ks.tolist(), is_mute.tolist(), hidden.tolist())
+        cheap = _by_arc(net, np.flatnonzero(hidden).tolist())
+        for cell in _unprotected(values, ks, tail, head, hidden, *_slack(values, ks, is_mute)):
+            for amount, all_mute in itertools.product(dict.fromkeys((int(wanted[cell]), 1)), (False, True)):
+                moves = _cheapest_moves(cell, amount, net, cells, cheap, all_mute=all_mute)
                 if moves:
+                    gone = [at for at in moves if not cells.hidden[at]]
                     for at, (rise, fall) in moves.items():
-                        hidden[at] = True
-                        is_mute[at] |= rise > up[at] or fall > down[at]
-                    up, down = _slack(values, ks, is_mute)
+                        cells.hidden[at] = hidden[at] = True
+                        if rise > cells.room(at, 1) or fall > cells.room(at, -1):
+                            cells.mute[at] = is_mute[at] = True
+                    for arc, more in _by_arc(net, gone).items():
+                        cheap.setdefault(arc, []).extend(more)
                     break
         if not _small_sums(values, ks, tail, head, hidden):
             return hidden, is_mute
@@ -269,9 +277,8 @@ def _wanted(values: np.ndarray, ks: np.ndarray) -> np.ndarray:
 
 def _slack(values: np.ndarray, ks: np.ndarray, is_mute: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far up and down can a hidden cell be without contradicting its own mark?"""
-    far = np.int64(1 << 40)
     is_small = (values < ks) & ~is_mute
-    up = np.where(is_small, ks - 1 - values, far)
+    up = np.where(is_small, ks - 1 - values, FAR)
     down = np.where(is_small | is_mute, values, values - ks)
     return up, down
 
@@ -341,65 +348,137 @@ def _unprotected(
     return [int(cell) for cell in rest[np.argsort(-values[rest], kind="stable")]]
 
 
+class _Cells(NamedTuple):
+    """What the search looks at, one by one and so as lists."""
+
+    values: list[int]
+    ks: list[int]
+    mute: list[bool]
+    hidden: list[bool]
+
+    def room(self, cell: int, step: int, *, is_mute: bool = False) -> int:
+        """`_slack` of one cell, up (step 1) or down (−1)."""
+        value, k, is_mute = self.values[cell], self.ks[cell], is_mute or self.mute[cell]
+        is_small = value < k and not is_mute
+        if step > 0:
+            return k - 1 - value if is_small else FAR
+        return value if is_small or is_mute else value - k
+
+
+class _Network(NamedTuple):
+    arc: list[tuple[int, int]]  # of each cell: from its total at one end to that at the other
+    cells: dict[tuple[int, int], list[int]]  # of each arc, smallest count first
+    ways: dict[int, list[tuple[int, int, tuple[int, int]]]]  # node → (next node, up or down, arc)
+
+
+def _network(values: np.ndarray, tail: np.ndarray, head: np.ndarray) -> _Network:
+    arc = list(zip(tail.tolist(), head.tolist(), strict=True))
+    cells: dict[tuple[int, int], list[int]] = {}
+    for cell in np.argsort(values, kind="stable").tolist():
+        cells.setdefault(arc[cell], []).append(cell)
+    ways: dict[int, list[tuple[int, int, tuple[int, int]]]] = {}
+    for start, end in cells:
+        ways.setdefault(start, []).append((end, 1, (start, end)))
+        ways.setdefault(end, []).append((start, -1, (start, end)))
+    return _Network(arc, cells, ways)
+
+
+def _by_arc(net: _Network, cells: Iterable[int]) -> dict[tuple[int, int], list[int]]:
+    found: dict[tuple[int, int], list[int]] = {}
+    for cell in cells:
+        found.setdefault(net.arc[cell], []).append(cell)
+    return found
+
+
 def _cheapest_moves(
     cell: int,
     amount: int,
-    values: np.ndarray,
-    tail: np.ndarray,
-    head: np.ndarray,
-    hidden: np.ndarray,
-    up: np.ndarray,
-    down: np.ndarray,
+    net: _Network,
+    cells: _Cells,
+    cheap: dict[tuple[int, int], list[int]],
+    *,
+    all_mute: bool,
 ) -> dict[int, tuple[int, int]]:
     """The cells to hide, those of least count, so that `cell` can be `amount` larger, or smaller, or both together.
 
-    Cell → by how much it rises and falls in these alternatives; empty where there are none.
+    cheap: the cells hidden already, by arc. all_mute: as if no cell told anything by its mark. Cell → by how much it rises
+    and falls in these alternatives; empty where there are none.
     """
     found = []
     for sign in (1, -1):
-        shift, cost = np.zeros(len(values), np.int64), 0.0
-        price = np.where(hidden, 1e-3, np.maximum(values, 1).astype(float))
-        while abs(shift[cell]) < min(amount, (up if sign > 0 else down)[cell]):
-            path = _cheapest_cycle(cell, sign, price, tail, head, up - shift, down + shift)
+        shift: dict[int, int] = {}
+        cost = 0.0
+        while abs(shift.get(cell, 0)) < min(amount, cells.room(cell, sign, is_mute=all_mute)):
+            path = _cheapest_cycle(cell, sign, net, cells, cheap, shift, all_mute=all_mute)
             if not path:
                 break
-            cost += float(price[[at for at, _ in path]].sum())
+            cost += sum(
+                NEXT_TO_NOTHING if cells.hidden[at] or at in shift else max(cells.values[at], 1) for at, _ in path
+            )
             for at, step in path:
-                shift[at] += step
-                price[at] = 1e-3
-        found.append((abs(int(shift[cell])) < amount, cost, shift))
+                shift[at] = shift.get(at, 0) + step
+        found.append((abs(shift.get(cell, 0)) < amount, cost, shift))
     enough = [(cost, n) for n, (too_few, cost, _) in enumerate(found) if not too_few]
     if enough:
         found = [found[min(enough)[1]]]
-    elif sum(abs(int(shift[cell])) for _, _, shift in found) < amount:
+    elif sum(abs(shift.get(cell, 0)) for _, _, shift in found) < amount:
         return {}
-    shifts = np.array([shift for *_, shift in found])
-    return {int(at): (int(shifts[:, at].max()), int(-shifts[:, at].min())) for at in np.flatnonzero(shifts.any(axis=0))}
+    shifts = [shift for *_, shift in found]
+    moved = sorted({at for shift in shifts for at, by in shift.items() if by})
+    return {at: (max(shift.get(at, 0) for shift in shifts), -min(shift.get(at, 0) for shift in shifts)) for at in moved}
 
 
 def _cheapest_cycle(
-    cell: int, sign: int, price: np.ndarray, tail: np.ndarray, head: np.ndarray, up: np.ndarray, down: np.ndarray
+    cell: int,
+    sign: int,
+    net: _Network,
+    cells: _Cells,
+    cheap: dict[tuple[int, int], list[int]],
+    shift: dict[int, int],
+    *,
+    all_mute: bool,
 ) -> list[tuple[int, int]]:
-    """A cycle along which one item can be moved, up (sign 1) or down (−1) through `cell`: (cell, its step)."""
-    n = int(max(tail.max(), head.max())) + 1
-    others = np.arange(len(price)) != cell
-    rises, falls = np.flatnonzero(others & (up >= 1)), np.flatnonzero(others & (down >= 1))
-    edge, step = np.concatenate([rises, falls]), np.repeat([1, -1], [len(rises), len(falls)])
-    arc = np.concatenate([tail[rises] * n + head[rises], head[falls] * n + tail[falls]])
-    order = np.lexsort((edge, price[edge], arc))
-    arc, first = np.unique(arc[order], return_index=True)  # of parallel edges the cheapest
-    edge, step = edge[order][first], step[order][first]
-    source, target = (int(head[cell]), int(tail[cell])) if sign > 0 else (int(tail[cell]), int(head[cell]))
-    graph = csr_array((price[edge], (arc // n, arc % n)), shape=(n, n))
-    cost, before = dijkstra(graph, indices=source, return_predecessors=True)
-    if not np.isfinite(cost[target]):
+    """A cycle along which one item can be moved, up (sign 1) or down (−1) through `cell`: (cell, its step).
+
+    Dijkstra's way through the totals, from cell to cell; of the cells between the same two the cheapest that can still
+    be moved. shift: what the cycles before moved. It ends at the first way there is: the network is small, the way short.
+    """
+    start, end = net.arc[cell]
+    source, target, ahead = (end, start, 1) if sign > 0 else (start, end, 1)
+    if source == FREE:  # from the other end, against the arcs: nearly every total is next to FREE
+        source, target, ahead = target, source, -1
+    used = _by_arc(net, (at for at in shift if not cells.hidden[at]))
+
+    def can_move(at: int, step: int) -> bool:
+        return at != cell and cells.room(at, step, is_mute=all_mute) - step * shift.get(at, 0) >= 1
+
+    def cheapest(arc: tuple[int, int], step: int) -> tuple[float, int] | None:
+        for at in itertools.chain(cheap.get(arc, ()), used.get(arc, ())):
+            if can_move(at, step):
+                return NEXT_TO_NOTHING, at
+        for at in net.cells[arc]:
+            if not cells.hidden[at] and at not in shift and can_move(at, step):
+                return max(cells.values[at], 1), at
+        return None
+
+    best, came, queue = {source: 0.0}, {}, [(0.0, source)]
+    while queue:
+        cost, node = heapq.heappop(queue)
+        if node == target:
+            break
+        if cost > best[node]:
+            continue
+        for after, step, arc in net.ways.get(node, ()):
+            if (pick := cheapest(arc, ahead * step)) and cost + pick[0] < best.get(after, math.inf):
+                best[after] = cost + pick[0]
+                came[after] = node, pick[1], ahead * step
+                heapq.heappush(queue, (best[after], after))
+    if target not in best:
         return []
-    at = {int(code): k for k, code in enumerate(arc)}
     path, node = [(cell, sign)], target
     while node != source:
-        k = at[int(before[node]) * n + node]
-        path.append((int(edge[k]), int(step[k])))
-        node = int(before[node])
+        node, at, step = came[node]
+        path.append((at, step))
     return path
 
 

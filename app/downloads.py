@@ -1,4 +1,7 @@
-"""导出: the figure or table on the screen as picture, slide or workbook, made when the button is pressed."""
+"""导出: the figure or table on the screen as picture, slide or workbook, made when the button is pressed.
+
+Whatever leaves the screen goes through `noted`: the export log, and with a login the audit log and the mark (app.access.stamp).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,6 +13,8 @@ import polars as pl
 import streamlit as st
 
 from app import marts
+from app.access import audit, signin, stamp
+from app.access.roles import SYSTEM
 from app.exports import picture, slides, workbook
 from app.reports import register
 
@@ -26,13 +31,15 @@ def bar(
     figure: go.Figure | Callable[[], go.Figure] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """A popover 「导出」 with PNG, SVG and PPT (where there is a figure) and Excel.
+    """A popover 「导出」 with PNG, SVG and PPT (where there is a figure) and Excel; none for a role that takes nothing away.
 
     name: title of the export and stem of the file name, period included; also the title of picture and slide, so that
     they can stand alone. notes: 口径, filters, as-of, version; written below the picture, and in the speaker notes.
     figure: what the screen drew, or how to draw it where the screen shows a map of its own.
     frame: the figures, or how to make them; what leaves the screen has gone through app.disclosure or is exempt there.
     """
+    if not may_take():
+        return
     file_stem = "_".join(name.replace("·", " ").replace("/", "／").split())
     with st.popover("导出", icon=":material/download:", type="tertiary", key=f"export_{key}"):
         if figure is not None:
@@ -75,16 +82,37 @@ def _written(frame: pl.DataFrame | Callable[[], pl.DataFrame], **words: Any) -> 
     return workbook.xlsx(frame if isinstance(frame, pl.DataFrame) else frame(), **words)
 
 
-def noted(make: Callable[[], bytes], file_name: str, *, version: str | None = None) -> Callable[[], bytes]:
-    """The same file, and a line in the export log when it is taken. version: default that of this page run."""
+def may_take() -> bool:
+    """May this reader take something away from this page?"""
+    reader = signin.who()
+    return reader.may("export") or (st.session_state.get("_page") or "weekly") in SYSTEM
+
+
+def noted(
+    make: Callable[[], bytes], file_name: str, *, version: str | None = None, is_marked: bool = True
+) -> Callable[[], bytes]:
+    """The same file with the reader's mark, and a line in the logs when it is taken. version: default that of this page run.
+    is_marked: False for what has to stay as it was issued, to the byte."""
     if version is None:
         version = Path(st.session_state.get(marts.VERSION_KEY, "")).stem.removeprefix("marts-").lstrip("0")
     page = st.session_state.get("_page") or "weekly"
-    return partial(_taken, make, file_name, page=page, version=version, role=st.session_state.get("role"))
+    given: dict[str, Any] = {"page": page, "version": version, "role": st.session_state.get("role")}
+    return partial(_taken, make, file_name, reader=signin.who(), is_allowed=may_take(), is_marked=is_marked, **given)
 
 
-def _taken(make: Callable[[], bytes], file_name: str, *, page: str, version: str, role: str | None) -> bytes:
+def _taken(
+    make: Callable[[], bytes], file_name: str, *, reader: signin.Reader, is_allowed: bool, is_marked: bool, page: str,
+    version: str, role: str | None,
+) -> bytes:  # fmt: skip
+    """The button may be pressed long after the page was drawn: who has left since takes nothing."""
+    signin.check(reader, unless_idle=True)
+    if not is_allowed:
+        raise signin.Out("您的角色不能从这一页导出。")
     content = make()
+    if reader.role:
+        if is_marked:
+            content = stamp.stamped(content, Path(file_name).suffix, stamp.words(reader.words()))
+        audit.note("export", f"{page} {file_name}", account=reader.account, role=reader.role, version=version)
     register.note_export(page, file_name, Path(file_name).suffix.lstrip("."), content, version=version, role=role)
     return content
 

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import polars as pl
 import streamlit as st
 
-from app import asof, marts, page, wording
+from app import asof, marts, page, roles, wording
+from app.access import signin
 
 PERIODS = {1: "1周", 4: "4周", 13: "13周", 26: "26周", 52: "52周"}
 ALL = ""
@@ -347,7 +348,13 @@ def source_of(there: list[str]) -> str | None:
 
 def county() -> str | None:
     places = marts.query("places").filter(pl.col("place_level") == "county")
-    return choose("县区", {ALL: "全市", **_names(places, "place_code", "place_name")}, key="county") or None
+    names = _names(places, "place_code", "place_name")
+    mine = signin.scope()
+    if mine is None:
+        names = {ALL: "全市", **names}
+    elif mine.root is None:  # several counties, or a unit's items wherever they are
+        names = {ALL: "全部所辖" if mine.is_area else "全部区域", **names}
+    return choose("县区", names, key="county") or None
 
 
 def town(county: str | None) -> str | None:
@@ -363,6 +370,9 @@ def community(town: str | None) -> str | None:
 def _below(label: str, level: str, above: str | None, column: str, first: str) -> str | None:
     places = marts.query("places").filter((pl.col("place_level") == level) & (pl.col(column) == (above or ALL)))
     options = {ALL: f"全部{label}" if above else first, **_names(places, "place_code", "place_name")}
+    mine = signin.scope()
+    if mine and mine.kind == level and mine.root in options:  # a reader of one town
+        del options[ALL]
     return choose(label, options, key=level, disabled=not above) or None
 
 
@@ -390,8 +400,8 @@ def place_names() -> dict[str, str]:
 
 
 def place_name(code: str | None) -> str:
-    """Its own name; 全市 where no place is chosen."""
-    return place_names().get(code or "", "全市")
+    """Its own name; 全市 where no place is chosen, or what there is to be seen of it."""
+    return place_names().get(code or "") or (roles.scope_words() or "全市")
 
 
 def issue_names() -> dict[str, str]:
@@ -400,14 +410,15 @@ def issue_names() -> dict[str, str]:
 
 
 def is_whole_city(choice: Choice) -> bool:
-    """No place chosen? Then the figures are too many to point at anyone (app.disclosure)."""
-    return not (choice.county or choice.town or choice.community)
+    """No place chosen? Then the figures are too many to point at anyone (app.disclosure). Never to a reader of a part."""
+    return not (choice.county or choice.town or choice.community or signin.scope())
 
 
 def words(choice: Choice) -> str:
     """The filters in one phrase: 云溪区和平街道 · 12345热线 · 供暖; for notes and file names."""
     places = place_names()
-    said = ["".join(places.get(code or "", "") for code in (choice.county, choice.town, choice.community)) or "全市"]
+    inside = "".join(places.get(code or "", "") for code in (choice.county, choice.town, choice.community))
+    said = [inside or roles.scope_words() or "全市"]
     said.append(wording.SOURCES[choice.source] if choice.source else "全部来源")
     if choice.issue:
         said.append(issue_names().get(choice.issue, choice.issue))

@@ -33,6 +33,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from app import versions
+from pipelines import logs
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
@@ -132,7 +133,7 @@ def start(
         process = subprocess.Popen(
             [sys.executable, "-m", "app.jobs", str(job.folder)],
             cwd=ROOT,
-            env={**os.environ, "YANPAN_HOME": str(versions.home()), "PYTHONUTF8": "1"},
+            env={**os.environ, **logs.PLAIN, "YANPAN_HOME": str(versions.home()), "PYTHONUTF8": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -249,8 +250,9 @@ def new_id() -> str:
 def ask(*command: str) -> dict:
     """The JSON answer of a short command, run now: {"error", "exit_code"} where it fails. No progress, no job."""
     done = subprocess.run(
-        _yanpan(command), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
-    )
+        _yanpan(command), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False,
+        env={**os.environ, **logs.PLAIN},
+    )  # fmt: skip
     return _answer(done.stdout, done.returncode, _crash(done.stderr.splitlines()))
 
 

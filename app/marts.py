@@ -4,8 +4,12 @@ HOME/marts/CURRENT holds the name of one marts file. A run looks at it once, in 
 version to its end; the next run follows a newer CURRENT without a restart. With ?asof=DAY in the URL it is the file
 of that day instead. The file is attached read-only into an in-memory DuckDB that can open nothing else. A named
 question is one SELECT in app/queries/<name>.sql; logger app.marts says at DEBUG how many milliseconds each one asked took.
+
+A reader whose account has a scope (app.access.scope) is answered from views of the same names with the rows that are its
+own. The scope is part of `version()`, so whatever is kept under that key is kept for this scope alone.
 """
 
+import hashlib
 import logging
 import threading
 import time
@@ -16,6 +20,8 @@ import duckdb
 import polars as pl
 import streamlit as st
 
+from app import metrics
+from app.access import scope, signin
 from app.reader import Parameter, attach, chosen, text
 from app.versions import current_version, replay
 
@@ -28,16 +34,18 @@ MEMORY_LIMIT = "256MB"
 """Of what DuckDB keeps of a version; without one it would hold all of the file in time. The system's file cache has it as well."""
 _at_once = threading.BoundedSemaphore(4)  # more on a few cores are no faster, and might not fit into the limit together
 _AT = "\0"  # in no path: what follows tells one file from the next of the same name
+_FOR = "\1"  # what follows is the reader's scope
+ITEM = "event_key"
+"""An answer with this column lists items one by one."""
 
 
 def begin_run() -> None:
     """Fix the version for this page run; raises NoMarts, or NotReplayed for a past day not worked out yet."""
     asked = st.session_state[AS_OF_KEY] = st.query_params.get(AS_OF)
-    if asked is None:
-        st.session_state[VERSION_KEY] = str(current_version())
-    else:
-        path = replay(asked)
-        st.session_state[VERSION_KEY] = f"{path}{_AT}{path.stat().st_mtime_ns}"
+    path = current_version() if asked is None else replay(asked)
+    of_file = "" if asked is None else f"{_AT}{path.stat().st_mtime_ns}"
+    mine = signin.scope()
+    st.session_state[VERSION_KEY] = f"{path}{of_file}{_FOR + mine.key() if mine else ''}"
 
 
 def version() -> str:
@@ -52,12 +60,22 @@ def file() -> Path:
 
 def query(name: str, /, **parameters: Parameter) -> pl.DataFrame:
     """The answer of app/queries/<name>.sql; it takes from `parameters` the ones its text names."""
-    return _answer(name, chosen(name, parameters), version())
+    answer = _answer(name, chosen(name, parameters), version())
+    return signin.seen_items(answer, name, parameters) if ITEM in answer.columns else answer
 
 
 def meta() -> Mapping[str, str]:
-    """What the published version says about itself: as_of, city_name, data_through, last_full_week …"""
-    return dict(query("meta").iter_rows())
+    """What the published version says about itself: as_of, city_name, data_through, last_full_week …
+
+    To a reader of one county or town city_name is that place's.
+    """
+    about = dict(query("meta").iter_rows())
+    mine = signin.scope()
+    if mine is None or mine.root is None:
+        return about
+    places = query("places")
+    names = dict(zip(places["place_code"], places["place_name"], strict=True))
+    return {**about, "city_name": names.get(mine.root, mine.root)}
 
 
 def newest_meta() -> Mapping[str, str]:
@@ -68,15 +86,17 @@ def newest_meta() -> Mapping[str, str]:
 @st.cache_resource(show_spinner=False, max_entries=768)  # frames are never changed: no copy for each reader
 def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: str) -> pl.DataFrame:
     started = time.perf_counter()
-    with _at_once, _connection(version).cursor() as cursor:
-        cursor.execute("use marts")  # a cursor does not inherit it
+    with _at_once, _connection(version.split(_FOR)[0]).cursor() as cursor:
+        cursor.execute(f"use {_views(version) if _FOR in version else 'marts'}")  # a cursor does not inherit it
         answer = cursor.sql(text(name), params=dict(parameters) or None).pl()
-        LOG.debug("%s %.1f", name, 1000 * (time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        metrics.QUERIES.observe(seconds)
+        LOG.debug("%s %.1f", name, 1000 * seconds)
         return answer
 
 
 def _path(version: str) -> Path:
-    return Path(version.split(_AT)[0])
+    return Path(version.split(_FOR)[0].split(_AT)[0])
 
 
 def warm(version: Path) -> None:
@@ -96,3 +116,17 @@ def _connection(version: str) -> duckdb.DuckDBPyConnection:
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+_making = threading.Lock()
+
+
+def _views(version: str) -> str:
+    """Where the views of a scope are, in the same DuckDB as the marts; made by the first who asks."""
+    file, key = version.split(_FOR)
+    schema = f"for_{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
+    with _making, _connection(file).cursor() as cursor:
+        there = "select 1 from information_schema.schemata where catalog_name = 'memory' and schema_name = $name"
+        if not cursor.execute(there, {"name": schema}).fetchall():
+            scope.create(cursor, scope.of_key(key), schema)
+    return f"memory.{schema}"

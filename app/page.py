@@ -387,8 +387,8 @@ header[data-testid="stHeader"] {{ background: {palette.PAPER}; border-bottom: 1p
 @media (max-width: 1280px) {{ [data-testid="stButtonGroup"] button {{ padding-inline: .55rem; }} }}
 [data-testid="stMetric"] [data-testid="stCaptionContainer"], [data-testid="stMetric"] [data-testid="stCaptionContainer"] p
   {{ color: {palette.MUTED}; opacity: 1; }}
-[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"], [data-testid="stBaseButton-primary"] p
-  {{ color: {palette.WHITE}; }}
+[data-testid="stBaseButton-primary"]:enabled, [data-testid="stBaseButton-primaryFormSubmit"]:enabled,
+[data-testid="stBaseButton-primary"]:enabled p {{ color: {palette.WHITE}; }}
 [data-testid="stSelectbox"]:has(:disabled) [data-testid="stMarkdownContainer"] p {{ color: {palette.MUTED}; }}
 .stMainBlockContainer {{ padding: 4.2rem 2.2rem 3rem; max-width: 1440px; margin: 0 auto; }}
 .page-head {{ border-bottom: 2px solid {palette.INK}; padding-bottom: .45rem; }}

@@ -1,10 +1,15 @@
-"""Who acts? Until there is a login the reader says it: 领导, 研判中心 or 承办单位. Kept in the session, never in an address."""
+"""Who acts? As the account says (app.access); without a login the reader says it: 领导, 研判中心 or 承办单位.
+
+Kept in the session, never in an address.
+"""
 
 from typing import NamedTuple
 
 import streamlit as st
 
-from app import marts
+from app import marts, versions
+from app.access import signin
+from app.access.roles import ROLES
 from app.casework import workflow
 
 NOTE = "未启用登录，身份由使用者自选"
@@ -44,8 +49,12 @@ def unit_picker(label: str, *, key: str, chosen: str | None = None, keep: bool =
     return unit
 
 
-def picker() -> Actor:
-    """Asks for the role where it stands on the page; the answer goes along to the other pages."""
+def picker(doing: str = "case") -> Actor:
+    """Asks for the role where it stands on the page; the answer goes along to the other pages. With a login nothing is
+    asked: the account says, and one that may not do this (app.access.roles.DOINGS) is nobody here."""
+    reader = signin.who()
+    if reader.role:
+        return Actor(reader.acts_as, reader.unit) if reader.may(doing) else Actor(None, None)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="roles"):
         role = st.segmented_control(
             "身份",
@@ -58,3 +67,29 @@ def picker() -> Actor:
         unit = unit_picker("哪个单位", key="role_unit", keep=True) if role == "unit" else None
         st.html(f'<p class="note">{NOTE}。</p>', width="content")
     return Actor(role, unit)
+
+
+def unsaid(otherwise: str) -> str:
+    """Why nothing can be done here by a reader who is not known: that the role is not theirs, or what to choose first."""
+    reader = signin.who()
+    return f"您的角色是{ROLES[reader.role].name}，不办理这一步。" if reader.role else otherwise
+
+
+def kept() -> str:
+    """What a record of something done says of who did it."""
+    return "只记角色和单位；哪个账号做的另在审计日志。" if signin.who().role else "只记角色和单位，不记个人。"
+
+
+def scope_words() -> str:
+    """云溪区、临江区; the unit's name; empty for the whole city and while nothing is published."""
+    mine = signin.scope()
+    if mine is None:
+        return ""
+    if not mine.is_area:
+        return mine.codes[0]
+    try:
+        marts.begin_run()
+    except (versions.NoMarts, versions.NotReplayed):
+        return "、".join(mine.codes)
+    names = dict(marts.query("places").select("place_code", "place_name").iter_rows())
+    return "、".join(names.get(code, code) for code in mine.codes)

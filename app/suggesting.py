@@ -23,7 +23,8 @@ _LOCK = threading.Lock()
 def tools() -> suggest.Tools:
     """The tools in force, by any thread, with or without Streamlit: loaded again once the model or a file of REFERENCE changes.
 
-    YanpanError where a file has a fault, in a sentence that says which; the next call tries again.
+    A model that cannot be read is done without (`Tools.fault`). YanpanError where another file has a fault, in a sentence
+    that says which; the next call tries again.
     """
     home = Home(versions.home())
     with _LOCK:  # threads that come at once wait for one to load, instead of all loading
@@ -42,7 +43,7 @@ def redacted(text: str) -> str:
 
 @lru_cache(maxsize=2)  # the one in force and, for a moment, the one before; a fault is not kept
 def _load(path: Path, _state: tuple[object, ...]) -> suggest.Tools:
-    return suggest.tools(Home(path))
+    return suggest.tools(Home(path), goes_without=True)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 `python -m bench detectors`, `python -m bench redaction`, `python -m bench scenarios --reps 20 --seed 1`,
 `python -m bench fusion --reps 4 --seed 2001`, `python -m bench dispatch --home HOME` (a built home),
 `python -m bench api --home HOME` (the same),
+`python -m bench growth --items 1000000 --keep FOLDER` (one size: all, then one more week),
 `python -m bench enlarge --home HOME --to BIG --times 33` (a home with so many times the items, for pages and sessions).
 
 Ratios are taken in one run on one machine: the pipeline against DuckDB's bare `read_csv` of the same rows.
@@ -21,7 +22,7 @@ from pathlib import Path
 import duckdb
 import fastexcel
 
-from bench import api, detectors, dispatch, enlarge, fusion, redaction, scenarios, sessions
+from bench import api, detectors, dispatch, enlarge, fusion, growth, redaction, scenarios, sessions
 from pipelines import config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,6 +42,7 @@ def main() -> None:
         "fusion",
         "dispatch",
         "enlarge",
+        "growth",
         "api",
     )
     parser.add_argument("what", nargs="?", default="all", choices=whats)
@@ -72,6 +74,10 @@ def main() -> None:
         if not (options.home and options.to):
             parser.error("enlarge needs --home and --to")
         return enlarge.run(options.home, options.to, options.times)
+    if options.what == "growth":
+        if not options.keep:
+            parser.error("growth needs --keep")
+        return growth.run(options.items, options.keep)
     if options.what == "scenarios":
         return scenarios.run(options.reps or 20, options.seed, options.quick)
     if options.what == "fusion":

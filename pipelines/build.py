@@ -5,9 +5,11 @@ Every step is rebuilt from the warehouse, so the same warehouse, reference and a
 """
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from pipelines import (
     corrections,
     deadlines,
     emerging,
+    engines,
     kpi,
     ledgers,
     matters,
@@ -29,19 +32,23 @@ from pipelines import (
     quality,
     reference,
     referrals,
+    refresh,
     registers,
     signals,
     states,
     topics,
     unclassified,
+    verdicts,
     warehouse,
 )
 from pipelines.config import SEEDS, SQL, Home
 from pipelines.errors import CheckFailed, SourceError, UsageError
 from pipelines.surveillance import stories
+from pipelines.surveillance.kept import Kept
 
 MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of filling the machine
 SEARCH_PATH = "marts.main,warehouse.core"
+DAY = timedelta(days=1)
 
 
 def build(
@@ -50,13 +57,16 @@ def build(
     today: date,
     as_of: date | None = None,
     is_replay: bool = False,
+    is_full: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict:
-    """Build and publish a new version; returns what `meta` says of it plus seconds a step.
+    """Build and publish a new version; returns what `meta` says of it, seconds a step, n_changed items that were looked at
+    (all: null) and full_because (why all were).
 
     `as_of`: only what was known on this day is seen (default: `today`); see `states.view_as_known`. `is_replay`: the
-    result is put beside the versions, for whoever asks for that day, and the version that serves stays. Raises
-    CheckFailed, with the previous version still serving, when a check finds wrong rows.
+    result is put beside the versions, for whoever asks for that day, and the version that serves stays. `is_full`: make
+    everything anew, where only what has changed would be (see `refresh`). Raises CheckFailed, with the previous version
+    still serving, when a check finds wrong rows.
     """
     if not home.warehouse.exists():
         raise SourceError(
@@ -66,9 +76,31 @@ def build(
             next_step="请先运行 yanpan ingest 文件或文件夹",
         )
     warehouse.connect(home).close()  # brings an older one up to date; says whether it is busy or damaged
+    cluster = engines.cluster()
     home.marts.mkdir(exist_ok=True)
-    building = home.marts / "building.duckdb"
     reference.keep(home)
+    before = None if is_full or is_replay or cluster else refresh.start(home)
+    why = "要求全部重算" if is_full else "没有可以接着算的版本"
+    work = partial(_build, home, today, as_of, is_replay, is_full, cluster, progress)
+    try:
+        return work(before, why)
+    except refresh.AllChanged as changed:
+        return work(None, str(changed))
+
+
+def _build(
+    home: Home,
+    today: date,
+    as_of: date | None,
+    is_replay: bool,
+    is_full: bool,
+    cluster: engines.Cluster | None,
+    progress: Callable[[str], None],
+    before: Path | None,
+    why: str,
+) -> dict:
+    """`build` from a copy of the version `before`, or from nothing (`why`)."""
+    building = home.marts / "building.duckdb"
     folder = reference.as_of(home, as_of) if as_of else home.reference
     as_of = min(as_of or today, today)
     seconds: dict[str, float] = {}
@@ -81,15 +113,18 @@ def build(
         run()
         seconds[name] = round(time.perf_counter() - started, 2)
 
-    with warehouse.storage_errors("新版本没有发布，原版本继续使用"), _open(home, building) as connection:
+    with warehouse.storage_errors("新版本没有发布，原版本继续使用"), _open(home, building, before) as connection:
         version = max([*publish.existing(home), 0]) + 1
         basis = states.view_as_known(connection, as_of, warehouse="warehouse")
         registers.view_as_known(connection, "warehouse")
         step("更正", lambda: _correct(connection, home, as_of))
         step("区划与事项", lambda: _resolve_names(connection, folder, as_of))
         step("时限与质量", lambda: _prepare(connection, folder, as_of, basis))
-        step("统计表", lambda: run_marts(connection))
-        step("指标", lambda: kpi.write(connection, folder, as_of))
+        given, as_of_end = refresh.facts(folder, home, basis), datetime.combine(as_of, datetime.min.time()) + DAY
+        since = refresh.find(connection, given, as_of_end) if before else None
+        progress(f"有变动的 {since.n_items:,} 件" if since else f"全部件（{why}）")
+        step("统计表", lambda: run_marts(connection, since, cluster))
+        step("指标", lambda: kpi.write(connection, folder, as_of, since))
         step("专题", lambda: topics.write_words(connection))
         # A day that is reconstructed is over; a day as it was known is as far as it had come.
         complete = signals.complete_weeks(
@@ -103,24 +138,34 @@ def build(
             ),
         )
         step("新词", lambda: found.update(_put_marts(connection, {"emerging": emerging.find(connection, complete)})))
-        step("预警", lambda: rules.append(_judge(connection, complete, as_of, found)))
-        step(
-            "个人信息复查",
-            lambda: _put(connection, "privacy_scan", privacy_scan.scan_tables(connection), temporary=False),
-        )
+        is_large = connection.execute("select count(*) from event").fetchall()[0][0] >= refresh.FEWEST_ITEMS
+        kept = verdicts.load(home, is_forgotten=is_full) if is_large and not is_replay else None
+        step("预警", lambda: rules.append(_judge(connection, complete, as_of, found, kept)))
+        if kept:
+            verdicts.save(home, kept)
+        step("个人信息复查", lambda: _scan(connection, since))
         step("概况", lambda: _describe(connection, version, as_of, basis, complete, rules[0]))
         step("校验", lambda: run_checks(connection))
+        if not cluster:
+            refresh.keep(connection, given, as_of_end)
         meta = dict(connection.execute("select key, value from meta").fetchall())
         connection.execute("use memory; checkpoint marts; detach marts; detach warehouse")
         if is_replay:
             publish.keep_replay(home, building, as_of)
         else:
             publish.publish(home, building, version)
-    return {**meta, "version": version, "seconds": seconds}
+    return {
+        **meta,
+        "version": version,
+        "seconds": seconds,
+        "n_changed": since.n_items if since else None,
+        "full_because": None if since else why,
+    }
 
 
-def _open(home: Home, building: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory connection with the warehouse attached read-only and a fresh marts file to write."""
+def _open(home: Home, building: Path, before: Path | None) -> duckdb.DuckDBPyConnection:
+    """An in-memory connection with the warehouse attached read-only and a marts file to write: a fresh one, or a copy of
+    the version `before`, which is attached as well, with the tables that can be brought up to date."""
     connection = duckdb.connect()
     busy = warehouse.WarehouseBusy(
         "数据文件正被另一个 yanpan 进程使用（导入或计算正在进行）。请等它结束后再运行同一条命令。"
@@ -135,9 +180,16 @@ def _open(home: Home, building: Path) -> duckdb.DuckDBPyConnection:
         pass  # a torn file of a killed build
     for leftover in (building, Path(f"{building}.wal")):
         leftover.unlink(missing_ok=True)
+    if before:
+        shutil.copyfile(before, building)
     try:
         connection.execute(f"attach '{_quoted(home.warehouse)}' as warehouse (read_only)")
         connection.execute(f"attach '{_quoted(building)}' as marts")
+        if before:
+            connection.execute(f"attach '{_quoted(before)}' as before (read_only)")
+            # Folding rows deleted here and there into the file rewrites most of a large table: once, at the end.
+            connection.execute("set wal_autocheckpoint = '1TB'")
+            refresh.made_anew(connection)
     except duckdb.IOException as error:
         raise busy from error
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
@@ -225,6 +277,9 @@ def mart_files() -> dict[str, Path]:
     """The marts in the order their `-- inputs:` lines demand."""
     files = {path.stem: path for path in sorted((SQL / "marts").glob("*.sql"))}
     inputs = {name: [source for source in header(path, "inputs") if source in files] for name, path in files.items()}
+    for name, path in files.items():
+        if refresh.said(path, "refresh") and name != "event":
+            inputs[name].append("event")  # says which weeks have changed
     return {name: files[name] for name in TopologicalSorter(inputs).static_order()}
 
 
@@ -236,16 +291,31 @@ def header(path: Path, key: str) -> list[str]:
     raise ValueError(f"{path.name} has no `-- {key}:` line")
 
 
-def run_marts(connection: duckdb.DuckDBPyConnection) -> None:
+def run_marts(
+    connection: duckdb.DuckDBPyConnection, change: refresh.Change | None = None, cluster: engines.Cluster | None = None
+) -> None:
+    """The marts of sql/marts, by DuckDB or on a cluster; with a `change` those that can are only brought up to date."""
+    if cluster:
+        from pipelines.engines import spark  # an extra of its own
+
+        spark.run(connection, mart_files(), cluster)
+        return
     for name, path in mart_files().items():
-        connection.execute(f"create table marts.{name} as {path.read_text(encoding='utf-8')}")
+        if change and refresh.said(path, "refresh"):
+            refresh.mart(connection, name, path, change)
+        else:
+            connection.execute(f"create table marts.{name} as {path.read_text(encoding='utf-8')}")
 
 
 def _judge(
-    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, found: signals.Tables
+    connection: duckdb.DuckDBPyConnection,
+    complete: pl.DataFrame,
+    as_of: date,
+    found: signals.Tables,
+    kept: Kept | None,
 ) -> stories.Rule:
     units = signals.judge_units(connection, complete)
-    tables, rule = signals.judge(connection, complete, as_of, found, units)
+    tables, rule = signals.judge(connection, complete, as_of, found, units, kept)
     _put_marts(connection, tables)
     return rule
 
@@ -254,6 +324,11 @@ def _put_marts(connection: duckdb.DuckDBPyConnection, tables: signals.Tables) ->
     for name, frame in tables.items():
         _put(connection, name, frame, temporary=False)
     return tables
+
+
+def _scan(connection: duckdb.DuckDBPyConnection, since: refresh.Change | None) -> None:
+    found = privacy_scan.scan_tables(connection, ("marts", "warehouse"), is_followed=since is not None)
+    _put(connection, "privacy_scan", found, temporary=False)
 
 
 def _describe(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
-from pipelines import config
+from pipelines import config, dashboard, logs, runs
 from pipelines.errors import CheckFailed, UsageError, YanpanError
 
 # Each command imports what it needs: `yanpan versions` should not wait for scipy.
@@ -21,19 +21,26 @@ def main(arguments: list[str] | None = None) -> int:
     setattr(argparse, "_", lambda text: _IN_CHINESE.get(text, text))  # noqa: B010
     options = _parser().parse_args(arguments)
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+    started = datetime.now()
     try:
+        say = logs.sayer(options.command)
+        if arguments is None:
+            logs.set_up()
         result, text = options.run(options, say)
     except YanpanError as error:
+        runs.note(options, started, error)
         say(f"错误：{error}")
         if options.json:
             kind = type(error).__name__
-            print(json.dumps({"error": str(error), "exit_code": error.exit_code, "kind": kind}, ensure_ascii=False))
+            answer = {**error.result, "error": str(error), "exit_code": error.exit_code, "kind": kind}
+            print(json.dumps(answer, ensure_ascii=False, default=str))
         return error.exit_code
+    runs.note(options, started)
     if options.json:
         print(json.dumps(result, ensure_ascii=False, default=str))
     else:
         print(text)
-    return 0
+    return CheckFailed.exit_code if result.get("n_faults") else 0  # of doctor alone
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Callable, help_text: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, parents=[shared], help=help_text, description=help_text)
-        one.set_defaults(run=run)
+        one.set_defaults(run=run, command=name)
         return one
 
     one = command("demo", _demo, "生成虚构城市安澜市的导出文件、参考数据和真值表，写入 HOME/demo")
@@ -86,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--replay", action="store_true", help="结果只供回看这一天，不替换正在使用的版本（须同时给 --as-of）"
     )
+    one.add_argument("--full", action="store_true", help="全部重算（默认只算有变动的件，结果相同）")
     one = command(
         "backtest", _backtest, "回测：过去两年会报什么、误报多少、漏掉多小的事，结果供看板「预警清单 · 回测」查看"
     )
@@ -107,6 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     one = command("rollback", _rollback, "退回到某个版本")
     one.add_argument("version", type=int)
     command("check", _check, "对当前版本重新核对表结构与勾稽关系")
+    one = command("doctor", _doctor, "检查安装：程序、磁盘、数据、状态库、推送、备份，一项一行，写明下一步")
+    one.add_argument("--port", type=_number, default=8501, help="看板的端口（默认 8501）")
+    one = command("backup", _backup, "备份办理记录、数据仓库、统计版本、参考数据、材料和设置，看板和构建不用停")
+    one.add_argument("--to", type=Path, required=True, metavar="文件或文件夹", help="写到哪里；文件夹里自动取名")
+    one.add_argument("--versions", type=_positive, default=1, metavar="N", help="带上最近几个统计版本（默认 1）")
+    one.add_argument("--keep", type=_positive, metavar="N", help="文件夹里只留最近 N 份备份")
+    one.add_argument("--wait", type=_number, default=600, metavar="秒", help="正在导入时最多等多久（默认 600）")
+    one = command("restore", _restore, "从备份恢复整个数据目录；先逐个核对校验值，再一次换上")
+    one.add_argument("file", type=Path, metavar="备份.tar")
+    one.add_argument("--replace", action="store_true", help="数据目录不是空的也恢复；原来的改名留在旁边")
+    one = command("purge", _purge, "按 HOME/retention.toml 清除保存期满的数据；默认只列出")
+    one.add_argument("--yes", action="store_true", help="真的清除，并记入 HOME/purge.jsonl")
     one = command("detect", _detect, "用参照算法判断 CSV 里的周计数序列，与 R 等其他程序核对")
     one.add_argument("method", choices=("farrington", "ears", "cusum", "bayes", "scan"), metavar="算法")
     one.add_argument("--input", type=Path, help="CSV：series,week,count[,population][,date]（scan 以外）")
@@ -117,6 +137,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--compat", action="store_true", help="与 R 的数值一致，包括它的错误（默认用改正后的算法）")
     one.add_argument("--out", type=Path, required=True, help="结果 CSV")
     _add_dispatch(commands.add_parser("dispatch", help="智能分派：建议事项和承办单位，从本单位的历史件学习"), shared)
+    _add_account(commands.add_parser("account", help="账号：开通、停用、列出；给出角色和范围"), shared)
+    one = command("audit", _audit, "审计日志：列出、导出，或核对有没有被改过")
+    one.add_argument("--from", dest="first_on", type=_day, metavar="YYYY-MM-DD", help="从哪一天起（UTC）")
+    one.add_argument("--to", dest="last_on", type=_day, metavar="YYYY-MM-DD", help="到哪一天止")
+    one.add_argument(
+        "--action", choices=("login", "logout", "refused", "export", "items", "job", "account", "casework", "purge")
+    )
+    one.add_argument("--account", metavar="编号", help="只看一个账号")
+    one.add_argument("--limit", type=_number, default=1000, help="最多多少行，新的在前（默认 1000）")
+    one.add_argument("--csv", type=Path, metavar="FILE", help="写入 CSV")
+    one.add_argument("--verify", action="store_true", help="核对封印：有没有被改过、删过")
     _add_token(commands.add_parser("token", help="接口令牌：给业务系统创建、列出、撤销"), shared)
     one = command("redact", _redact, "对 CSV 的一列文字脱敏并复查")
     one.add_argument("csv", type=Path)
@@ -163,7 +194,7 @@ def _add_layout(layout: argparse.ArgumentParser, shared: argparse.ArgumentParser
 
     def verb(name: str, help_text: str) -> argparse.ArgumentParser:
         one = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
-        one.set_defaults(run=_layout)
+        one.set_defaults(run=_layout, command="layout")
         return one
 
     verb("list", "列出内置和本单位保存的版式")
@@ -186,11 +217,15 @@ def _add_layout(layout: argparse.ArgumentParser, shared: argparse.ArgumentParser
     one.add_argument("--save", metavar="版式名", help="保存为 HOME/layouts/版式名.json")
     one.add_argument("--replace", action="store_true", help="已有同名版式时覆盖")
     one.add_argument("--save-as-categories", choices=sources, help="分类表：把有把握的分类对应到本系统的事项")
-    one = verb("check", "试读前 1000 行，不写入任何数据")
+    one = verb("check", "对照数据约定试读，不写入任何数据：哪些列对得上，哪些行不能入库、为什么")
     one.add_argument("file", metavar="FILE")
     registers = ("mediation", "litigation", "ledger")
     one.add_argument("--source", choices=(*sources, *registers), help="数据来源（默认按表头识别）")
     one.add_argument("--layout", help="文件版式（默认按表头识别）")
+    one.add_argument("--all", action="store_true", help="读完整个文件，不止前 1000 行")
+    one.add_argument("--strict", action="store_true", help="有一行不能入库就以退出码 4 结束，供定时任务使用")
+    one = verb("contract", "各来源的数据约定：要哪些列、怎样写、什么不收；每种来源一页")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="写入的文件夹")
     one = verb("add", "检查并保存一个手写的版式文件")
     one.add_argument("file", type=Path, metavar="LAYOUT.json")
     one.add_argument("--name", help="版式名（默认同文件名）")
@@ -205,7 +240,7 @@ def _add_dispatch(dispatch: argparse.ArgumentParser, shared: argparse.ArgumentPa
 
     def verb(name: str, help_text: str) -> argparse.ArgumentParser:
         one = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
-        one.set_defaults(run=_dispatch)
+        one.set_defaults(run=_dispatch, command="dispatch")
         return one
 
     one = verb("suggest", "一段文字或一个 CSV：前三个事项和承办单位，连同理由；没有把握时留给人工")
@@ -235,13 +270,35 @@ def _add_dispatch(dispatch: argparse.ArgumentParser, shared: argparse.ArgumentPa
     one.add_argument("--all", action="store_true", help="用现在的模型全部重新判断（默认只判断没有判断过的）")
 
 
+def _add_account(account: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """Who may come in, as what, and to which part of the data."""
+    verbs = account.add_subparsers(required=True, metavar="做什么", dest="verb")
+
+    def verb(name: str, help_text: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
+        one.set_defaults(run=_account, command="account")
+        return one
+
+    verb("list", "列出账号，等待开通的在前")
+    one = verb("grant", "开通账号，或改它的角色和范围")
+    one.add_argument("who", metavar="编号或登录名", help="等待开通页面上显示的编号，或登录服务里的用户标识（sub）")
+    one.add_argument("--role", required=True, choices=("leader", "analyst", "clerk", "unit", "admin"))
+    one.add_argument("--name", metavar="显示名", help="写在页面和导出标记里的名字")
+    one.add_argument(
+        "--place", action="append", metavar="CODE", help="只看这个县区（可写多个）或这一个镇街；不写为全市"
+    )
+    one.add_argument("--unit", metavar="单位", help="承办单位全称（--role unit 时必填）")
+    one = verb("disable", "停用账号，一分钟内生效")
+    one.add_argument("who", metavar="编号或登录名")
+
+
 def _add_token(token: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
     """What one can do with tokens of the API: create, list, revoke."""
     verbs = token.add_subparsers(required=True, metavar="做什么", dest="verb")
 
     def verb(name: str, help_text: str) -> argparse.ArgumentParser:
         one = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
-        one.set_defaults(run=_token)
+        one.set_defaults(run=_token, command="token")
         return one
 
     one = verb("create", "创建令牌，只显示这一次；保存的只有它的 SHA-256")
@@ -511,6 +568,7 @@ def _build(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
         today=date.today(),
         as_of=options.as_of,
         is_replay=options.replay,
+        is_full=options.full,
         progress=lambda name: say(f"正在计算：{name}"),
     )
     if options.replay:
@@ -579,22 +637,44 @@ def _push(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     return answer["result"], answer["text"]
 
 
+def _account(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    command = [options.verb]
+    if options.verb == "grant":
+        command += [f"--role={options.role}", *(f"--place={code}" for code in options.place or [])]
+        command += [f"--{name}={value}" for name in ("name", "unit") if (value := getattr(options, name))]
+    if options.verb != "list":
+        command += ["--", options.who]
+    return _asked_of_access(options, command)
+
+
+def _audit(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    if options.verify:
+        return _asked_of_access(options, ["verify"])
+    given = {"from": options.first_on, "to": options.last_on, "action": options.action, "account": options.account,
+             "limit": options.limit, "csv": options.csv and options.csv.resolve()}  # fmt: skip
+    return _asked_of_access(
+        options, ["audit", *(f"--{name}={value}" for name, value in given.items() if value is not None)]
+    )
+
+
+def _asked_of_access(options: argparse.Namespace, command: list[str]) -> tuple[dict, str]:
+    """The dashboard's half keeps the accounts and the log."""
+    home = config.home(options.home, create=False)
+    answer = dashboard.ask(home, "app.access", *command, failed="账号命令异常退出")
+    if "error" in answer:
+        raise _ERRORS.get(answer["exit_code"], YanpanError)(answer["error"])
+    return answer["result"], answer["text"]
+
+
 def _token(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     """The dashboard's half keeps the tokens it accepts."""
     home = config.home(options.home, create=options.verb == "create")
-    command = [sys.executable, "-m", "app.api.tokens", options.verb]
+    command = [options.verb]
     if options.verb == "create":
         command += [f"--name={options.name}", f"--days={options.days}"]
     elif options.verb == "revoke":
         command += ["--", options.name]
-    environment = {**os.environ, "YANPAN_HOME": str(home.path), "PYTHONUTF8": "1"}
-    done = subprocess.run(
-        command, cwd=config.ROOT, env=environment, check=False, stdout=subprocess.PIPE, encoding="utf-8"
-    )
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError as error:
-        raise YanpanError(f"令牌命令异常退出（代码 {done.returncode}），详情见上面的日志。") from error
+    answer = dashboard.ask(home, "app.api.tokens", *command, failed="令牌命令异常退出")
     if "error" in answer:
         raise UsageError(answer["error"])
     return answer["result"], answer["text"]
@@ -622,20 +702,13 @@ _ERRORS: dict[int, type[YanpanError]] = {UsageError.exit_code: UsageError, Check
 
 
 def _asked_of_reports(home: config.Home, options: argparse.Namespace) -> dict:
-    command = [sys.executable, "-m", "app.reports", options.kind, f"--out={options.out.resolve()}"]
+    command = [options.kind, f"--out={options.out.resolve()}"]
     names = ("period", "area", "audience", "format", "as_of", "at", "number", "revision")
     given = {name: getattr(options, name) for name in names}
     command += [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     if options.internal is not None:
         command.append("--internal" if options.internal else "--no-internal")
-    done = subprocess.run(
-        command, cwd=config.ROOT, check=False, stdout=subprocess.PIPE, encoding="utf-8",
-        env={**os.environ, "YANPAN_HOME": str(home.path), "PYTHONUTF8": "1"},
-    )  # fmt: skip
-    try:
-        return json.loads(done.stdout)
-    except ValueError as error:
-        raise YanpanError(f"生成材料时异常退出（代码 {done.returncode}），详情见上面的日志。") from error
+    return dashboard.ask(home, "app.reports", *command, failed="生成材料时异常退出")
 
 
 def _versions(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
@@ -668,6 +741,61 @@ def _check(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
     privacy_scan.refuse(scan)
     summary = privacy_scan.summary(scan)
     return {"checks": names, "privacy": summary}, f"{len(names)} 项校验全部通过。{summary['sentence']}"
+
+
+def _doctor(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines.operations import doctor
+
+    found = doctor.examine(config.home(options.home, create=False), port=options.port, now=datetime.now())
+    count = {f"n_{level}s": sum(one.level == level for one in found) for level in ("note", "fault")}
+    lines = [one.line() for one in found]
+    summary = f"{len(found)} 项：故障 {count['n_faults']}，注意 {count['n_notes']}。"
+    return {"findings": [one._asdict() for one in found], **count}, "\n".join([*lines, summary])
+
+
+def _backup(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines.operations import backup
+
+    result = backup.backup(
+        config.home(options.home, create=False), options.to, now=datetime.now(), versions=options.versions,
+        keep=options.keep, wait=options.wait, say=say,
+    )  # fmt: skip
+    left = f"没有备份：{'、'.join(result['not_included'])}。" if result["not_included"] else ""
+    return result, (
+        f"已备份 {result['n_files']} 个文件，{result['bytes'] / 1e6:,.1f} MB，写入 {result['file']}。"
+        f"{left}里面有密钥和办理记录，请放在别人读不到的地方。"
+    )
+
+
+def _restore(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines.operations import backup
+
+    path = Path(options.home or os.environ.get("YANPAN_HOME") or "var").expanduser().resolve()
+    result = backup.restore(path, options.file, now=datetime.now(), replace=options.replace, say=say)
+    moved = f"原来的目录改名为 {result['moved_to']}，确认无误后可以删去。" if result["moved_to"] else ""
+    return result, (
+        f"已把 {result['made_at']} 的备份恢复到 {result['home']}，{result['n_files']} 个文件。{moved}"
+        "下一步：yanpan doctor，然后重新启动看板。"
+    )
+
+
+def _purge(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    from pipelines.operations import retention
+
+    home = config.home(options.home, create=False)
+    found = retention.purge(home, now=datetime.now(), really=options.yes, say=say)
+    result = {"is_done": options.yes, "found": [one._asdict() for one in found]}
+    if not found:
+        return (
+            result,
+            f"没有 {retention.FILE}，或里面没有写任何一条，什么也不清除。样例见 docs/retention.example.toml。",
+        )
+    lines = list(retention.lines(found, really=options.yes))
+    if not options.yes:
+        lines.append("以上只是列出，什么也没有动。确认后加 --yes。")
+    elif any(one.rule == retention.TEXTS and one.n for one in found):
+        lines.append("正在使用的版本里还有这些正文。下一步：yanpan build，再运行一次 yanpan purge --yes。")
+    return result, "\n".join(lines)
 
 
 def _detect(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:

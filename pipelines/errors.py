@@ -6,6 +6,11 @@ class YanpanError(Exception):
 
     exit_code = 3
 
+    def __init__(self, sentence: str, *, result: dict | None = None):
+        super().__init__(sentence)
+        self.result = result or {}
+        """What `--json` says besides the sentence."""
+
 
 class UsageError(YanpanError):
     """The command's words are off."""

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pipelines import logs
 from pipelines.config import ROOT, Home
 from pipelines.errors import YanpanError
 
@@ -183,6 +184,7 @@ def run(home: Home, *words: str, say: Callable[[str], None]) -> tuple[int, dict]
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
+            env={**os.environ, **logs.PLAIN},
         ) as process,
     ):
         assert process.stderr is not None

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
+from pipelines import refresh
 from pipelines.config import SEEDS, SQL
 from pipelines.errors import SourceError
 from pipelines.reference import read_table
@@ -85,6 +86,27 @@ CELL_TABLE = """
     )
     order by cell_id
 """
+NUMBERED_CELLS = """
+    create or replace table marts.kpi_cell as
+    select
+        coalesce(
+            b.cell_id,
+            (select max(cell_id) from before.kpi_cell)
+            + row_number() over (partition by b.cell_id is null order by n.county_code, n.unit_name, n.issue_group)
+        )::integer as cell_id,
+        n.*
+    from (
+        select distinct f.county_code, f.unit_name, i.group_code as issue_group
+        from item_fact as f inner join issue as i on i.issue_code = f.issue_code
+    ) as n
+    left join before.kpi_cell as b
+        on
+            b.issue_group = n.issue_group
+            and b.county_code is not distinct from n.county_code
+            and b.unit_name is not distinct from n.unit_name
+    order by cell_id
+"""
+"""The same cells where some are numbered already: these keep their numbers, new ones come after the last."""
 PERIOD_TABLE = """
     create table marts.kpi_period (
         period_kind varchar, period_start_on date, kpi_id varchar, variant varchar, cell_id integer,
@@ -111,6 +133,8 @@ class Facts(NamedTuple):
         return next((name for name in (*self.flags, *self.numbers) if word in (name, self.labels[name])), word)
 
 
+Spans = dict[str, list[date]]
+"""For `week` and `month` the first days of those that are counted anew."""
 Rule = str | tuple
 """A fact's name, ("!", rule), ("&", rule, rule) or ("|", rule, rule)."""
 
@@ -352,34 +376,100 @@ def _fault(where: str, found: str, expected: str) -> SourceError:
     return SourceError(FILE, where=where, found=found, expected=expected, next_step="请改正后重新运行 yanpan build。")
 
 
-def write(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: date) -> None:
+def write(
+    connection: duckdb.DuckDBPyConnection, folder: Path, as_of: date, change: refresh.Change | None = None
+) -> None:
     """Marts kpi, kpi_cell, kpi_period and kpi_days; needs the marts item_fact and issue.
 
-    Raises SourceError for a bad kpi.csv of the office.
+    With a `change` of the items the tables hold what they said before, and the weeks and months it touches are counted
+    anew. Raises SourceError for a bad kpi.csv of the office.
     """
     known = facts(connection)
     registry = read_registry(folder, as_of, known)
+    if change and not _is_as_before(connection, registry):
+        change = None
     connection.execute("begin")  # one for all: the many small inserts would each wait for the disk
-    connection.execute(CELL_TABLE)
-    connection.execute(PERIOD_TABLE)
-    connection.execute(DAYS_TABLE)
+    if change:
+        _note_dates(connection)
+    else:
+        for table in ("kpi_cell", "kpi_period", "kpi_days"):
+            connection.execute(f"drop table if exists marts.{table}")
+        connection.execute(PERIOD_TABLE)
+        connection.execute(DAYS_TABLE)
+    connection.execute(NUMBERED_CELLS if change else CELL_TABLE)
     told: dict[int, list[str]] = {}
     for (cohort,), rows in registry.group_by("cohort", maintain_order=True):
-        found = _mark(connection, f"{cohort}_on", rows.to_dicts(), known)
+        spans = change and {
+            unit: change.starts(connection, [f"{cohort}_on"], unit, of="touched_fact") for unit in PERIODS
+        }
+        found = _mark(connection, f"{cohort}_on", rows.to_dicts(), known, spans)
+        if spans:
+            found, is_told_as_before = _still_told(connection, f"{cohort}_on", rows.to_dicts(), known, found)
+            if not is_told_as_before:  # an indicator that nothing gave so far: all weeks are counted for the first time
+                spans = None
+                found = _mark(connection, f"{cohort}_on", rows.to_dicts(), known, spans)
+            _forget(connection, rows, spans)
         if given := [row for row in rows.to_dicts() if found[row["kpi_order"]]]:
-            _count(connection, given, known)
+            _count(connection, given, known, spans)
         told |= found
     sources = pl.Series("known_sources", ["、".join(told[order]) or None for order in registry["kpi_order"]], pl.String)
     connection.register("incoming_frame", registry.with_columns(sources).to_arrow())
-    connection.execute("create table marts.kpi as select * from incoming_frame order by kpi_order")
+    connection.execute("create or replace table marts.kpi as select * from incoming_frame order by kpi_order")
     connection.unregister("incoming_frame")
     connection.execute("commit")
 
 
+def _is_as_before(connection: duckdb.DuckDBPyConnection, registry: pl.DataFrame) -> bool:
+    return connection.sql("select * exclude (known_sources) from before.kpi order by kpi_order").pl().equals(registry)
+
+
+def _note_dates(connection: duckdb.DuckDBPyConnection) -> None:
+    """Temp touched_fact: the dates that the changed items had in the version before, and those they have now."""
+    dates = "select columns('_on$') from {}.main.item_fact where event_key in (select event_key from changed_item)"
+    connection.execute(
+        f"create or replace temp table touched_fact as {dates.format('before')} union all {dates.format('marts')}"
+    )
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame, spans: Spans | None) -> None:
+    """The counts of these indicators in the weeks and months that are counted anew, or all of them."""
+    named = f"(kpi_id, variant) in ({', '.join(f'({_named(row)})' for row in rows.to_dicts())})"
+    whole = {unit: refresh.within("period_start_on", starts, unit) for unit, starts in (spans or {}).items()}
+    for unit in PERIODS:
+        connection.execute(
+            f"delete from marts.kpi_period where period_kind = '{unit}' and {named} and {whole.get(unit, 'true')}"
+        )
+    days = refresh.within("cohort_on", spans["week"]) if spans else "true"
+    connection.execute(f"delete from marts.kpi_days where {named} and {days}")
+
+
+def _still_told(
+    connection: duckdb.DuckDBPyConnection, cohort_on: str, rows: list[dict], known: Facts, found: dict[int, list[str]]
+) -> tuple[dict[int, list[str]], bool]:
+    """`found` in some weeks, and of the others whoever gave an indicator before and still does; and whether the same
+    indicators are given as before."""
+    before = dict(connection.execute("select kpi_order, known_sources from before.kpi").fetchall())
+    every = {}
+    for row in rows:
+        at = row["kpi_order"]
+        perhaps = [source for source in (before[at] or "").split("、") if source and source not in found[at]]
+        still = [
+            source
+            for source in perhaps
+            if connection.execute(
+                f"select 1 from item_fact where source = $1 and {cohort_on} is not null and {_standing(row, known)} in (1, 2) limit 1",
+                [source],
+            ).fetchall()
+        ]
+        every[at] = sorted([*found[at], *still])
+    return every, all(bool(before[at]) == bool(sources) for at, sources in every.items())
+
+
 def _mark(
-    connection: duckdb.DuckDBPyConnection, cohort_on: str, rows: list[dict], known: Facts
+    connection: duckdb.DuckDBPyConnection, cohort_on: str, rows: list[dict], known: Facts, spans: Spans | None
 ) -> dict[int, list[str]]:
-    """Temp kpi_item: the items with this cohort date, how each stands to each indicator (s1 …), measures (m1 …).
+    """Temp kpi_item: the items with this cohort date, how each stands to each indicator (s1 …), measures (m1 …); with
+    `spans` those of these weeks and months alone.
 
     Returns kpi_order → the sources that can give the indicator.
     """
@@ -390,14 +480,21 @@ def _mark(
         f" {', '.join(columns)} from item_fact as f inner join issue as i on i.issue_code = f.issue_code"
         " inner join kpi_cell as c on c.issue_group = i.group_code and c.unit_name is not distinct from f.unit_name"
         f" and c.county_code is not distinct from f.county_code where {cohort_on} is not null{_only_source(rows)}"
+        + (f" and ({_within_any(cohort_on, spans)})" if spans else "")
     )
     given = ", ".join(f"bool_or(s{row['kpi_order']} in (1, 2))" for row in rows)
     sources = connection.execute(f"select source, {given} from kpi_item group by source order by source").fetchall()
     return {row["kpi_order"]: [source for source, *has in sources if has[at]] for at, row in enumerate(rows)}
 
 
-def _count(connection: duckdb.DuckDBPyConnection, rows: list[dict], known: Facts) -> None:
-    """The rows of kpi_period and kpi_days for the indicators of temp kpi_item, in one pass over it a period."""
+def _within_any(column: str, spans: Spans) -> str:
+    return " or ".join(refresh.within(column, starts, unit) for unit, starts in spans.items())
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rows: list[dict], known: Facts, spans: Spans | None) -> None:
+    """The rows of kpi_period and kpi_days for the indicators of temp kpi_item, in one pass over it a period; with `spans`
+    those of these weeks and months alone."""
+    whole = {unit: refresh.within("cohort_on", starts, unit) for unit, starts in (spans or {}).items()}
     counts = []
     for row in rows:
         at = row["kpi_order"]
@@ -414,7 +511,7 @@ def _count(connection: duckdb.DuckDBPyConnection, rows: list[dict], known: Facts
         connection.execute(
             "create or replace temp table kpi_wide as"
             f" select date_trunc('{period}', cohort_on)::date as start_on, cell_id, {', '.join(counts)}"
-            " from kpi_item group by start_on, cell_id order by start_on, cell_id"
+            f" from kpi_item where {whole.get(period, 'true')} group by start_on, cell_id order by start_on, cell_id"
         )
         for row in rows:
             at = row["kpi_order"]
@@ -429,7 +526,8 @@ def _count(connection: duckdb.DuckDBPyConnection, rows: list[dict], known: Facts
             at = row["kpi_order"]
             connection.execute(
                 f"insert into marts.kpi_days select cohort_on, {_named(row)}, cell_id, m{at}, count(*)"
-                f" from kpi_item where s{at} = 1 group by cohort_on, cell_id, m{at} order by cohort_on, cell_id, m{at}"
+                f" from kpi_item where s{at} = 1 and {whole.get('week', 'true')}"
+                f" group by cohort_on, cell_id, m{at} order by cohort_on, cell_id, m{at}"
             )
 
 

@@ -10,6 +10,7 @@ The file is replaced as a whole. It holds what a full run would say, and is no p
 
 import hashlib
 import os
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import polars as pl
 from pipelines.config import SEEDS, SQL, Home
 from pipelines.surveillance import matters
 
-READ_WEEKS = 104  # weeks judged at a time, to bound the memory: besides them the window before is read
+READ_ITEMS = 500_000  # judged at a time, in whole weeks, to bound the memory: besides them the window before is read
 YEARS = 2  # of matters at least: those that can be warned of, and the year before from which one knows how large matters are
 
 _KEPT = {
@@ -43,7 +44,7 @@ def find(
     merged = known.filter(pl.col("into_id").is_not_null()).select(list(matters.MERGED))
     judged = set(known["week_start_on"])
     new = [week for week in keys["week_start_on"] if week not in judged]
-    for weeks in (new[k : k + READ_WEEKS] for k in range(0, len(new), READ_WEEKS)):
+    for weeks in _portions(new, dict(keys.select("week_start_on", "n_events").iter_rows())):
         since = max(weeks[0] - timedelta(weeks=matters.WINDOW_WEEKS), keys["week_start_on"][0])
         items = _items(connection, since, weeks[-1])
         assigned, more = matters.assign(
@@ -53,6 +54,20 @@ def find(
     if is_kept and new:
         _keep(file, keys, done, merged)
     return _marts(connection, matters.resolve(done, merged), complete["week_start_on"].to_list(), place_names)
+
+
+def _portions(weeks: list[date], n_events: dict[date, int]) -> Iterator[list[date]]:
+    """Runs of weeks with READ_ITEMS items or one week."""
+    portion: list[date] = []
+    n_items = 0
+    for week in weeks:
+        if portion and n_items + n_events[week] > READ_ITEMS:
+            yield portion
+            portion, n_items = [], 0
+        portion.append(week)
+        n_items += n_events[week]
+    if portion:
+        yield portion
 
 
 def _first_week(last: date | None) -> date:
@@ -68,16 +83,16 @@ def _first_week(last: date | None) -> date:
 
 
 def _week_keys(connection: duckdb.DuckDBPyConnection, place_names: list[str], first: date) -> pl.DataFrame:
-    """week_start_on, week_key: a hash of what the items of all weeks from `first` up to this one say."""
+    """week_start_on, n_events, week_key: a hash of what the items of all weeks from `first` up to this one say."""
     text = (SQL / "views" / "matter_weeks.sql").read_text(encoding="utf-8")
-    contents = connection.sql(text).pl().filter(pl.col("week_start_on") >= first)
+    contents = connection.sql(text, params={"first": first}).pl()
     program = Path(matters.__file__).read_bytes()
     chain = hashlib.sha256(program + "\n".join([duckdb.__version__, *place_names]).encode()).hexdigest()
     week_keys = []
     for week in contents.iter_rows():
         chain = hashlib.sha256(f"{chain} {week}".encode()).hexdigest()
         week_keys.append(chain)
-    return contents.select("week_start_on").with_columns(pl.Series("week_key", week_keys, dtype=pl.String))
+    return contents.select("week_start_on", "n_events").with_columns(pl.Series("week_key", week_keys, dtype=pl.String))
 
 
 def _items(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> pl.DataFrame:
@@ -98,7 +113,7 @@ def _still_true(file: Path, keys: pl.DataFrame) -> pl.DataFrame:
 
 def _keep(file: Path, keys: pl.DataFrame, done: pl.DataFrame, merged: pl.DataFrame) -> None:
     rows = pl.concat([keys.select("week_start_on"), done, merged], how="diagonal").join(
-        keys, on="week_start_on", how="left", maintain_order="left"
+        keys.drop("n_events"), on="week_start_on", how="left", maintain_order="left"
     )
     file.parent.mkdir(exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")
@@ -127,6 +142,7 @@ def _marts(
     items = connection.sql(
         "select s.matter_id, e.event_key, e.source, e.registered_on, e.county_code, e.town_code, e.community_code, "
         "e.issue_code, e.title, e.text from event as e inner join shown_matter as s using (event_key)"
+        " order by e.registered_at, e.event_key"  # of two titles as good the first one given holds
     ).pl()
     connection.unregister("shown_matter")
     found = matters.describe(items, place_names, _problem_words())

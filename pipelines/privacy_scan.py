@@ -55,6 +55,14 @@ SCHEMA = {
 NUMBER_COLUMNS = {("item_lookup", "item_number")}
 KEY = "^[0-9a-f]{12,16}$"  # a hash of ours, in these columns: by chance one in a thousand has eleven digits in a row
 KEY_COLUMNS = {"event_key", "referral_key", "entry_key", "batch_id", "state_batch_id", "signal_id"}
+OF_ITEMS = {
+    ("marts", "event"): "event_key",
+    ("marts", "item_fact"): "event_key",
+    ("warehouse", "event"): "event_id",
+    ("warehouse", "event_history"): "event_id",
+    ("warehouse", "item_lookup"): "event_id",
+}
+"""The large tables, and by which column a row of them belongs to an item."""
 WRITTEN_FOLDERS = ("exports", "logs", "jobs", "reports")  # what is written below HOME besides the two databases
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".log", ".json", ".jsonl", ".md", ".html", ".svg", ".geojson")
 LOG_NAMES = ("stdout", "stderr")
@@ -97,10 +105,14 @@ _SOFT = {
 }  # fmt: skip
 
 
-def scan_tables(connection: duckdb.DuckDBPyConnection, databases: Sequence[str] | None = None) -> pl.DataFrame:
+def scan_tables(
+    connection: duckdb.DuckDBPyConnection, databases: Sequence[str] | None = None, *, is_followed: bool = False
+) -> pl.DataFrame:
     """Every text column of every table of the attached databases (default: all that are files).
 
     SCHEMA; one row a column and kind found, or one row with personal_kind null and n_cells_found 0 for a clean column.
+    `is_followed`: mart privacy_scan of the catalog `before` says what was found then, and temp table changed_item which
+    items have changed since: of the tables in OF_ITEMS that were clean only the rows of these are read.
     """
     found = connection.execute(
         "select database_name, schema_name, table_name, list(column_name order by column_index)"
@@ -110,14 +122,26 @@ def scan_tables(connection: duckdb.DuckDBPyConnection, databases: Sequence[str] 
         " group by all order by all"
     ).fetchall()
     chosen = [row for row in found if databases is None or row[0] in databases]
+    clean = _clean(connection) if is_followed else frozenset()
 
     def scanned(row: tuple[str, str, str, list[str]]) -> list[tuple]:
         database, schema, table, columns = row
+        scan = _scan_changed if (database, table) in clean else _scan_table
         with connection.cursor() as cursor:
-            return _scan_table(cursor, database, f'"{database}"."{schema}"."{table}"', table, columns)
+            return scan(cursor, database, f'"{database}"."{schema}"."{table}"', table, columns)
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return pl.DataFrame([one for rows in pool.map(scanned, chosen) for one in rows], schema=SCHEMA, orient="row")
+
+
+def _clean(connection: duckdb.DuckDBPyConnection) -> frozenset[tuple[str, str]]:
+    """Of OF_ITEMS, those in which nothing was found the last time; (database, table)."""
+    # Temporary tables are the connection's own: the cursors that read side by side need one for all.
+    connection.execute("create or replace table memory.changed_key as from temp.changed_item")
+    looked = connection.execute(
+        "select storage, table_name from before.privacy_scan group by all having sum(n_cells_found) = 0"
+    ).fetchall()
+    return frozenset(OF_ITEMS) & frozenset(looked)
 
 
 def scan_home(home: Home) -> pl.DataFrame:
@@ -214,6 +238,26 @@ def _scan_table(
             frame = pl.DataFrame(pl.from_arrow(batch))
             for name, values in zip(long, frame.iter_columns(), strict=True):
                 tally[name].add(values, None, (table, name))
+    return [row for name in columns for row in tally[name].rows(database, table, name)]
+
+
+def _scan_changed(
+    connection: duckdb.DuckDBPyConnection, database: str, source: str, table: str, columns: list[str]
+) -> list[tuple]:
+    """As `_scan_table` where the rows of unchanged items were found clean before: only the others are read."""
+    key = OF_ITEMS[database, table]
+    counts, texts = (
+        ", ".join(f'count("{name}")' for name in columns),
+        ", ".join(f'"{name}"::varchar' for name in columns),
+    )
+    n_cells = connection.execute(f"select {counts} from {source}").fetchall()[0]
+    rows = connection.sql(f"select {texts} from {source} where {key} in (select {key} from memory.changed_key)")
+    tally = {name: _Tally() for name in columns}
+    for batch in rows.to_arrow_reader(BLOCK_ROWS):
+        for name, values in zip(columns, pl.DataFrame(pl.from_arrow(batch)).iter_columns(), strict=True):
+            tally[name].add(values, None, (table, name))
+    for name, n in zip(columns, n_cells, strict=True):
+        tally[name].n_scanned = n
     return [row for name in columns for row in tally[name].rows(database, table, name)]
 
 

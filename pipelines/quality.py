@@ -17,9 +17,11 @@ STATED_TOTAL = {
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Temp tables event_fault (sql/views) and stated_total; needs known_event, known_batch, resolved names."""
-    view = (SQL / "views" / "event_fault.sql").read_text(encoding="utf-8")
-    connection.execute(f"create temp table event_fault as {view}")
+    """Temp tables event_fault, layout_fact, returning_batch (all sql/views) and stated_total; needs known_event,
+    known_batch, resolved names."""
+    for name in ("event_fault", "layout_fact", "returning_batch"):
+        query = (SQL / "views" / f"{name}.sql").read_text(encoding="utf-8")
+        connection.execute(f"create temp table {name} as {query}")
     ledger = connection.execute("select batch_id, control_totals from known_batch order by batch_id").fetchall()
     connection.register("incoming_frame", stated_totals(ledger).to_arrow())
     connection.execute("create temp table stated_total as select * from incoming_frame")

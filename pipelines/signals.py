@@ -14,6 +14,7 @@ import polars as pl
 from pipelines import particulars, registers, surveillance
 from pipelines.config import SQL, warning_budget
 from pipelines.surveillance import claims, clusters, excess, indicators, stories, weeks
+from pipelines.surveillance.kept import Kept
 
 EVIDENCE_KEPT_P = 0.2  # evidence less telling than this is not kept
 
@@ -26,7 +27,9 @@ DETECTION_COLUMNS = [
 ]  # fmt: skip
 
 
-def record(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date) -> surveillance.Record:
+def record(
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, kept: Kept | None = None
+) -> surveillance.Record:
     """What early warning looks at, from the marts just built. `complete`: see `weeks.complete_weeks`."""
     known_days = f"select count(distinct known_on) from known_batch where {registers.OF_ITEMS}"
     [(n_days,)] = connection.execute(known_days).fetchall()
@@ -40,6 +43,7 @@ def record(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of:
         issues=connection.sql("select issue_code, group_code, severity from issue").pl(),
         city_code=city(connection)[0],
         arrived=weeks.completeness(triangle, complete["week_start_on"].to_list(), as_of),
+        kept=kept,
     )
 
 
@@ -50,13 +54,19 @@ def first_reports(connection: duckdb.DuckDBPyConnection, since: date) -> pl.Data
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, found: Tables, units: pl.DataFrame
+    connection: duckdb.DuckDBPyConnection,
+    complete: pl.DataFrame,
+    as_of: date,
+    found: Tables,
+    units: pl.DataFrame,
+    kept: Kept | None = None,
 ) -> tuple[Tables, stories.Rule]:
     """Weekly verdicts, the evidence besides them and the signals made of both, up to the last complete week.
 
     `found`: what was found besides the counts: the marts cluster, matter, matter_week, emerging. `units`: from `judge_units`.
+    `kept`: verdicts of an earlier build.
     """
-    given = record(connection, complete, as_of)
+    given = record(connection, complete, as_of, kept)
     asked = particulars.claims_of(found, units, given.places, given.weekly)
     judged = surveillance.judge(
         given,
@@ -85,6 +95,7 @@ def concerns(given: surveillance.Record, groups: pl.DataFrame) -> pl.DataFrame:
         groups.rename({"concern_group": "sum_name"}),
         levels=("city", "county"),
         evaluate=excess.HISTORY_WEEKS + 12,
+        name="concern ",
     )
     return judged.select(DETECTION_COLUMNS).rename({"issue_code": "concern_group"})
 
@@ -97,6 +108,7 @@ def topics(given: surveillance.Record, counts: pl.DataFrame) -> pl.DataFrame:
         names.with_columns(pl.col("issue_code").alias("sum_name")),
         levels=("city", "county"),
         evaluate=excess.HISTORY_WEEKS + 12,
+        name="topic ",
     )
     return judged.select(DETECTION_COLUMNS).rename({"issue_code": "topic_id"})
 

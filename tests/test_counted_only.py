@@ -84,9 +84,9 @@ def test_they_are_in_no_list_of_items_and_lead_to_no_unit(published):
 
 def test_no_query_and_no_export_of_any_table_tells_of_them(published):
     with marts(published) as connection:
-        tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
-        for table in tables:
-            frame = connection.sql(f'from "{table}"').pl()
+        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        for schema, table in tables:
+            frame = connection.sql(f'from "{schema}"."{table}"').pl()
             said = csv_text.csv_bytes(frame).decode("utf-8-sig") + "".join(_cells(workbook.xlsx(frame, title=table)))
             for secret in SECRET:
                 assert secret not in said, (table, secret)

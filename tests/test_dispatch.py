@@ -192,14 +192,39 @@ def test_what_is_said_to_be_likely_is_so(shared_files, tmp_path):
 
 def test_neighbours_vote_by_the_fourth_power_of_likeness(monkeypatch):
     monkeypatch.setattr(nearest, "K", 2)
-    rows = sparse.csr_matrix(np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 0, 1]], dtype=np.float32))
-    past = nearest.keep(rows, np.array([0, 1, 2]))
-    said = np.exp(nearest.votes(past, sparse.csr_matrix(np.array([[1, 0, 0]], dtype=np.float32)), 3)) - nearest.FLOOR
-    assert said[0] == pytest.approx([1 / (1 + 0.8**4), 0.8**4 / (1 + 0.8**4), 0], abs=1e-6)
-    nothing = nearest.votes(past, sparse.csr_matrix((1, 3), dtype=np.float32), 3)
-    assert nothing[0] == pytest.approx([np.log(nearest.FLOOR)] * 3)
+    rows = sparse.csr_matrix(np.array([[0, 0, 1], [1, 0, 0], [0.8, 0.6, 0], [0.6, 0, 0.8]], dtype=np.float32))
+    past = nearest.keep(rows, np.array([2, 0, 1, 0]))
+    assert past.target.tolist() == [0, 0, 1, 2]
+    text, nothing = (
+        sparse.csr_matrix(np.array([[1, 0, 0]], dtype=np.float32)),
+        sparse.csr_matrix((1, 3), dtype=np.float32),
+    )
+
+    def share(row, chance):
+        return np.exp(nearest.votes(past, row, np.array([chance])))[0] - nearest.FLOOR
+
+    assert share(text, [0.4, 0.4, 0.2]) == pytest.approx([1 / (1 + 0.8**4), 0.8**4 / (1 + 0.8**4), 0], abs=1e-6)
+    assert share(text, [0.05, 0.65, 0.3]) == pytest.approx([0, 1, 0], abs=1e-6)  # the first is not looked at
+    assert share(text, [0.06, 0.85, 0.09]) == pytest.approx([0, 1, 0], abs=1e-6)  # none but one is likely
+    assert share(nothing, [0.4, 0.4, 0.2]) == pytest.approx([0, 0, 0], abs=1e-6)
     monkeypatch.setattr(nearest, "MAX_PAST", 2)
-    assert nearest.keep(rows, np.array([0, 1, 2])).target.tolist() == [0, 2]
+    assert nearest.keep(rows, np.array([2, 0, 1, 0])).target.tolist() == [1, 2]
+
+
+def test_neighbours_are_those_of_every_text_compared_with_every_past_one():
+    """Against plain arithmetic, classes of very different sizes and several blocks of texts."""
+    rng = np.random.default_rng(5)
+    rows, texts = (sparse.random_array((n, 60), density=0.15, rng=rng, dtype=np.float32).tocsr() for n in (400, 1500))
+    target = rng.choice(5, 400, p=[0.5, 0.3, 0.15, 0.04, 0.01])
+    chance = rng.dirichlet([1] * 5, 1500)
+    past = nearest.keep(rows, target)
+    said = np.exp(nearest.votes(past, texts, chance))
+    like = (texts @ past.rows.T).toarray() * (chance >= nearest.LIKELY)[:, past.target]
+    for row in range(0, 1500, 7):
+        if (chance[row] >= nearest.LIKELY).sum() > 1:
+            best = np.argsort(-like[row], kind="stable")[: nearest.K]
+            share = np.bincount(past.target[best], like[row, best] ** nearest.POWER, minlength=5)
+            assert said[row] == pytest.approx(share / share.sum() + nearest.FLOOR, rel=1e-4)
 
 
 def test_the_second_reading_trusts_the_expert_who_knows():

@@ -21,7 +21,7 @@ from app.parts import dispatch, dispatch_batch, dispatch_model
 from app.parts.dispatch import Text
 from pipelines.config import Home
 from pipelines.dispatch import batch, model, suggest
-from pipelines.errors import SourceError
+from pipelines.errors import SourceError, YanpanError
 
 NAME, PHONE = "诸葛大力", "13912345678"
 LIFT = f"反映云溪区电梯故障\n我叫{NAME}，电话{PHONE}。小区电梯坏了三天，电梯困人，300多户业主交了12.5万元"
@@ -56,6 +56,18 @@ def asked(text: str, **query_params: str) -> AppTest:
 
 
 # ---- one text
+
+
+def test_a_model_that_cannot_be_read_is_said_and_done_without(full, taught, monkeypatch, tmp_path):
+    home = Home(tmp_path / "torn")
+    shutil.copytree(taught.path, home.path)
+    kept = next((home.path / "models").rglob("model.npz"))
+    kept.write_bytes(kept.read_bytes()[:1000])
+    monkeypatch.setenv("YANPAN_HOME", str(home.path))
+    shown = said(asked(LIFT))
+    assert "文件不完整" in shown and "只按词库和职责清单建议" in shown and "电梯故障" in shown
+    with pytest.raises(YanpanError, match="文件不完整"):
+        suggest.tools(home)
 
 
 def test_a_pasted_text_is_judged_redacted_and_kept_nowhere(learned, tmp_path, caplog):

@@ -174,9 +174,11 @@ def test_a_hint_does_not_stop_the_publish_and_is_published(empty_home):
 
 def test_workbooks_and_csv_of_the_demo_city_are_clean_and_a_planted_number_in_one_is_found(copies, tmp_path):
     with duckdb.connect(copies / "marts.duckdb", read_only=True) as connection:
-        for (table,) in connection.execute("select table_name from duckdb_tables()").fetchall():
+        for schema, table in connection.execute("select schema_name, table_name from duckdb_tables()").fetchall():
             # Our own hashes are in no export; by chance some look like a card number.
-            frame = connection.sql(f'from "{table}" limit 3000').pl().drop("event_key", "batch_id", strict=False)
+            frame = (
+                connection.sql(f'from "{schema}"."{table}" limit 3000').pl().drop("event_key", "batch_id", strict=False)
+            )
             (tmp_path / f"{table}.xlsx").write_bytes(workbook.xlsx(frame, title=table, notes=["口径"]))
             (tmp_path / f"{table}.csv").write_bytes(csv_text.csv_bytes(frame))
     scan = scan_files([tmp_path])

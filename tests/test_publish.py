@@ -59,7 +59,12 @@ def dump(home, version: int) -> dict:
     import duckdb
 
     with duckdb.connect(publish.version_file(home, version), read_only=True) as connection:
-        tables = [row[0] for row in connection.execute("select table_name from duckdb_tables() order by 1").fetchall()]
+        tables = [
+            row[0]
+            for row in connection.execute(
+                "select table_name from duckdb_tables() where schema_name = 'main' order by 1"
+            ).fetchall()
+        ]
         content = {table: connection.execute(f"from {table}").fetchall() for table in tables}
     content["meta"] = [row for row in content["meta"] if row[0] not in ("version", "built_at")]
     return content

@@ -422,7 +422,17 @@ def record(home, **given) -> int:
     return reviews.record("case", {**ITEM, **given.pop("item", {})}, **{**asked, **given}, home=home)
 
 
-def test_a_review_is_kept_redacted_and_never_changed(full):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request, full, monkeypatch):
+    """An empty state database of either kind."""
+    if request.param == "postgresql":
+        monkeypatch.setenv("YANPAN_STATE", request.getfixturevalue("postgres_state"))
+    yield
+    store.engine().dispose()
+    store._engine.cache_clear()
+
+
+def test_a_review_is_kept_redacted_and_never_changed(full, state):
     assert (
         record(full.path, faults=["A1", "B2"], result="fair", note="已与张伟核实，电话13812345678", request_id="a")
         == 80

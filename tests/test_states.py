@@ -215,7 +215,8 @@ def marts(path: Path) -> dict[str, list[tuple]]:
     """Every mart row by row, without what tells one build from another: its number, its hour, and what the scan for
     personal data found in the warehouse as it is today."""
     with duckdb.connect(path, read_only=True) as connection:
-        names = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+        found = connection.execute("select table_name from duckdb_tables() where schema_name = 'main'").fetchall()
+        names = [name for (name,) in found]
         tables = {name: connection.execute(f"from {name}").fetchall() for name in names}
     tables.pop("privacy_scan", None)
     tables["meta"] = [row for row in tables["meta"] if row[0] not in ("version", "built_at")]

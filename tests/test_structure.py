@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ("pipelines.redact", "pipelines.dispatch", "pipelines.config.Home", "pipelines.errors")
+SHARED = (
+    "pipelines.redact",
+    "pipelines.dispatch",
+    "pipelines.config.Home",
+    "pipelines.errors",
+    "pipelines.logs",
+    "pipelines.runs",
+)
 PYTHON = sorted([*ROOT.glob("app/**/*.py"), *ROOT.glob("pipelines/**/*.py")])
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from streamlit.proto.NewSession_pb2 import NewSession
+from streamlit.runtime import app_session
 from streamlit.testing.v1 import AppTest
 
 from app import disclosure, page, palette, theme
@@ -142,6 +144,26 @@ def test_streamlit_has_the_same_colours(name):
     assert {key: theme_of[name][key] for key in wanted} == {key: shown(colour) for key, colour in wanted.items()}
     for key, colours in (("Categorical", CATEGORICAL), ("Sequential", SEQUENTIAL), ("Diverging", DIVERGING)):
         assert theme_of[name][f"chart{key}Colors"] == [shown(colour) for colour in colours]
+
+
+def test_the_theme_read_once_is_the_one_streamlit_reads_each_time(monkeypatch):
+    monkeypatch.setattr(app_session, "_populate_theme_msg", app_session._populate_theme_msg)  # put back afterwards
+
+    def said() -> NewSession:
+        message = NewSession()
+        theme_of = message.custom_theme
+        for section, part in {
+            "": theme_of, ".light": theme_of.light, ".dark": theme_of.dark, ".sidebar": theme_of.sidebar,
+            ".light.sidebar": theme_of.light.sidebar, ".dark.sidebar": theme_of.dark.sidebar,
+        }.items():  # fmt: skip
+            app_session._populate_theme_msg(part, f"theme{section}")
+        return message
+
+    each_time = said()
+    theme.read_once()
+    assert said() == each_time and each_time.custom_theme.light.primary_color == palette.ACCENT
+    monkeypatch.setattr("streamlit.config.get_options_for_section", None)
+    assert said() == each_time  # without asking
 
 
 # ---------------------------------------------------------------- recolouring

@@ -553,7 +553,7 @@ def test_a_month_without_data_is_unknown():
 
 
 def test_the_server_knows_every_page():
-    paths = re.findall(r'url_path="(\w+)"', Path(MAIN).read_text(encoding="utf-8"))
+    paths = re.findall(r'one\("\w+", "[^"]+", "\w+", "(\w+)"', Path(MAIN).read_text(encoding="utf-8"))
     assert tuple(paths) == server.PAGES and server.LOST == page.LOST
 
 

@@ -1,8 +1,8 @@
 """Which pages are kept under a name, and for whom? 收藏: a page with its filters, for one role and unit or for the office.
 
 Kept are a name and parameters of our own (KEPT), never an address as it came: somebody may have written anything into it.
-Names are redacted as notes are. Until there is a login the owner is the role and unit the reader says (app.roles); what is
-kept without a role is for everyone. No record of casework: rows can be renamed and deleted.
+Names are redacted as notes are. With a login the owner is the account (`user`); without one the role and unit the reader says
+(app.roles), and what is kept without a role is for everyone. No record of casework: rows can be renamed and deleted.
 """
 
 import re
@@ -26,6 +26,7 @@ KEPT = {
     "topic", "of_topic", "of_source", "dispute", "batch", "area", "audience", "internal",
     "purpose", "queue",
     "what", "one", "than", "against", "other_week", "look",
+    "days", "doing", "account", "doc",
 }  # fmt: skip
 """Parameters that may be kept; not those that point at one item (item, entry), nor a page of a list."""
 LEDGER = re.compile(r"[a-z_]{1,40}_(period|state|unit|subtype)")
@@ -47,9 +48,12 @@ class View(NamedTuple):
     is_shared: bool
     role: str | None
     unit: str | None
+    user_id: str | None = None
 
-    def is_of(self, role: str | None, unit: str | None) -> bool:
+    def is_of(self, role: str | None, unit: str | None, user: str | None = None) -> bool:
         """May this reader rename or delete it? What nobody in particular kept is everybody's."""
+        if user or self.user_id:
+            return self.user_id == user
         return self.role is None or (self.role, self.unit) == (role, unit)
 
 
@@ -81,6 +85,7 @@ def keep(
     unit: str | None,
     is_shared: bool,
     request_id: str,
+    user: str | None = None,
     known: Sequence[str] = (),
     at: datetime | None = None,
 ) -> str:
@@ -89,8 +94,8 @@ def keep(
     Raises Refused, store.Unavailable.
     """
     row = {
-        "name": _name(name, known), "page": page, "query": allowed(query, known), "is_shared": is_shared or role is None,
-        "role": role, "unit": unit, "saved_at": (at or datetime.now()).replace(microsecond=0), "request_id": request_id,
+        "name": _name(name, known), "page": page, "query": allowed(query, known), "is_shared": is_shared or (role is None and user is None),
+        "role": role, "unit": unit, "user_id": user, "saved_at": (at or datetime.now()).replace(microsecond=0), "request_id": request_id,
     }  # fmt: skip
     with store.writing() as connection:
         once = sa.select(saved_view.c.name).where(saved_view.c.request_id == request_id)
@@ -98,7 +103,7 @@ def keep(
         if already is not None:
             return already
         n = connection.execute(
-            sa.select(sa.func.count()).select_from(saved_view).where(_owned(role, unit))
+            sa.select(sa.func.count()).select_from(saved_view).where(_owned(role, unit, user))
         ).scalar_one()
         if n >= MAX_KEPT:
             raise Refused(f"收藏最多 {MAX_KEPT} 个，请先删去不用的。")
@@ -106,34 +111,41 @@ def keep(
     return str(row["name"])
 
 
-def of(role: str | None, unit: str | None) -> list[View]:
+def of(role: str | None, unit: str | None, user: str | None = None) -> list[View]:
     """What this reader sees: its own and the shared ones, by name. Raises store.Unavailable."""
-    seen = sa.or_(saved_view.c.is_shared, _owned(role, unit))
+    seen = sa.or_(saved_view.c.is_shared, _owned(role, unit, user))
     columns = [saved_view.c[name] for name in View._fields]
     with store.reading() as connection:
         rows = connection.execute(sa.select(*columns).where(seen).order_by(saved_view.c.id)).all()
     return sorted((View(*row) for row in rows), key=lambda view: (view.is_shared, view.name))
 
 
-def rename(id: int, name: str, *, role: str | None, unit: str | None, known: Sequence[str] = ()) -> None:
+def rename(
+    id: int, name: str, *, role: str | None, unit: str | None, user: str | None = None, known: Sequence[str] = ()
+) -> None:  # fmt: skip
     """Raises Refused where it is somebody else's or gone, store.Unavailable."""
-    _change(saved_view.update().values(name=_name(name, known)), id, role, unit)
+    _change(saved_view.update().values(name=_name(name, known)), id, role, unit, user)
 
 
-def remove(id: int, *, role: str | None, unit: str | None) -> None:
+def remove(id: int, *, role: str | None, unit: str | None, user: str | None = None) -> None:
     """Raises Refused where it is somebody else's or gone, store.Unavailable."""
-    _change(saved_view.delete(), id, role, unit)
+    _change(saved_view.delete(), id, role, unit, user)
 
 
-def _change(how: sa.Update | sa.Delete, id: int, role: str | None, unit: str | None) -> None:
-    mine = sa.or_(saved_view.c.role.is_(None), _owned(role, unit))
+def _change(how: sa.Update | sa.Delete, id: int, role: str | None, unit: str | None, user: str | None) -> None:
+    mine = _owned(role, unit, user)
+    if user is None:
+        mine = sa.or_(sa.and_(saved_view.c.role.is_(None), saved_view.c.user_id.is_(None)), mine)
     with store.writing() as connection:
         if connection.execute(how.where(saved_view.c.id == id, mine)).rowcount != 1:
             raise Refused("这个收藏已不在，或是别人共享的；只有收藏它的人能改名和删除。")
 
 
-def _owned(role: str | None, unit: str | None) -> sa.ColumnElement[bool]:
-    return sa.and_(*(column.is_(None) if said is None else column == said for column, said in ((saved_view.c.role, role), (saved_view.c.unit, unit))))  # fmt: skip
+def _owned(role: str | None, unit: str | None, user: str | None) -> sa.ColumnElement[bool]:
+    if user is not None:
+        return saved_view.c.user_id == user
+    of = ((saved_view.c.role, role), (saved_view.c.unit, unit), (saved_view.c.user_id, None))
+    return sa.and_(*(column.is_(None) if said is None else column == said for column, said in of))
 
 
 def _name(name: str, known: Sequence[str]) -> str:

@@ -4,11 +4,12 @@ YANPAN_STATE is sqlite:///path, postgresql://user:password@host/database, or fil
 (so that no password stands in the environment). The database is brought up to date by Alembic on first use, under a lock,
 so that two processes may start at once.
 
-Seven tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
+Ten tables: `case_action`, append-only (triggers refuse to change or delete a row): a case is its actions in the order of
 seq, and its state is the last of them; `delivery`, the outbox of push messages; `report_issue` and `export_log`, both
 append-only: what was issued and what was taken away (app/reports/register.py); `review`, append-only: what looking an
 item over again found (app/casework/reviews.py); `saved_view`: pages kept under a name (app/casework/saved.py);
-`dispatch_choice`, append-only: what clerks made of a suggestion (app/casework/choices.py).
+`dispatch_choice`, append-only: what clerks made of a suggestion (app/casework/choices.py); `account`, `login` and `audit`,
+the last append-only: who may come in, who has, and what was done (app/access).
 """
 
 import json
@@ -16,7 +17,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +32,7 @@ from app import versions
 SETTING = "YANPAN_STATE"
 FILE = "state.sqlite"
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISION = "0006"  # the newest in MIGRATIONS
+REVISION = "0007"  # the newest in MIGRATIONS
 WAIT_SECONDS = 30  # for another writer
 
 metadata = sa.MetaData()
@@ -170,6 +171,42 @@ dispatch_choice = sa.Table(
     sa.Column("request_id", sa.String(80), nullable=False),  # one click, one row
     sa.UniqueConstraint("request_id", name="dispatch_choice_request"),
 )
+account = sa.Table(
+    "account",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("issuer", sa.String(300), nullable=False),  # with subject: whom the identity provider means
+    sa.Column("subject", sa.String(200), nullable=False),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("role", sa.String(20)),  # null: has tried to come in, waits for an administrator
+    sa.Column("places", sa.JSON, nullable=False),  # [codes]: counties, or one town; empty: the whole city
+    sa.Column("unit", sa.String(200)),  # where the role is unit
+    sa.Column("created_at", sa.DateTime, nullable=False),  # UTC, as in the two tables below
+    sa.Column("changed_at", sa.DateTime, nullable=False),
+    sa.Column("disabled_at", sa.DateTime),
+    sa.UniqueConstraint("issuer", "subject", name="account_subject"),
+)
+login = sa.Table(
+    "login",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # digest of the identity token, so that one ended stays ended
+    sa.Column("account_id", _KEY, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("seen_at", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+)
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("account", sa.String(40), nullable=False),  # id of the account; local: without login; command: `yanpan`
+    sa.Column("role", sa.String(20)),
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("object", sa.String(400), nullable=False),  # page, file name, codes of filters; nothing of an item
+    sa.Column("version", sa.String(80), nullable=False),  # of the marts
+    sa.Column("seal", sa.String(64), nullable=False),  # digest of this row and the seal of the one before
+)
 
 
 class Unavailable(Exception):
@@ -189,12 +226,19 @@ def reading() -> Iterator[sa.Connection]:
         yield connection
 
 
+BEFORE_WRITING: list[Callable[[], None]] = []
+"""Asked before anything is written; one that raises Unavailable keeps it from being written (app.access.signin)."""
+
+
 @contextmanager
-def writing() -> Iterator[sa.Connection]:
+def writing(*, is_asked: bool = True) -> Iterator[sa.Connection]:
     """One transaction that writes: committed at the end, nothing of it kept on an error. Raises Unavailable.
 
     In SQLite it waits for other writers at its start, not in its middle, where waiting would be in vain.
+    is_asked: are BEFORE_WRITING asked?
     """
+    for ask in BEFORE_WRITING if is_asked else ():
+        ask()
     with (
         _sentences(),
         engine().connect().execution_options(**{_BEGIN: "begin immediate"}) as connection,

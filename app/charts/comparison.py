@@ -67,8 +67,8 @@ def dumbbell(
             hovertemplate="%{hovertext}<extra></extra>",
             cliponaxis=False,
         )
-    style.say_all(figure, [words for k, row in enumerate(rows) for words in _said(row, k, labels[k], left, digits)])
     _legend(figure, unit, names, remark)
+    style.say_all(figure, [words for k, row in enumerate(rows) for words in _said(row, k, labels[k], left, digits)])
     told = [
         Series(name, [row[side] for row in rows], "bar", colour)
         for name, side, colour in zip(names, ("one", "other"), CATEGORICAL[:2], strict=True)
@@ -80,18 +80,13 @@ def dumbbell(
 def _legend(figure: go.Figure, unit: str, names: tuple[str, str], remark: str) -> None:
     """单位 ● one ◆ other, the signs in the colours of the marks."""
     words = [
-        (f"单位：{unit}", MUTED),
-        ("●", CATEGORICAL[0]),
-        (names[0], MUTED),
-        ("◆", CATEGORICAL[1]),
-        (names[1], MUTED),
+        (f"单位：{unit}", MUTED, 0),
+        ("●", CATEGORICAL[0], 16),
+        (names[0], MUTED, 4),
+        ("◆", CATEGORICAL[1], 16),
+        (names[1], MUTED, 4),
     ]
-    left = -float(style.layout_of(figure).margin.l)
-    for text, colour in [*words, *([(remark, MUTED)] if remark else [])]:
-        style.say(
-            figure, text, x=0, xref="paper", y=1, yref="paper", yanchor="bottom", yshift=10, xshift=left, colour=colour
-        )
-        left += style.text_width(text, style.SMALL_SIZE) + (4 if text in "●◆" else 16)
+    style.above(figure, [*words, *([(remark, MUTED, 16)] if remark else [])])
 
 
 def _said(row: dict[str, Any], k: int, label: str, left: float, digits: int) -> Sequence[dict[str, Any]]:

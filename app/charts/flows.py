@@ -219,8 +219,8 @@ def steps(frame: pl.DataFrame, *, title: str, unit: str = "件", remark: str = "
         words.append(style.said(shown, x=values[k], y=k, xshift=7, colour=INK, size=style.TEXT_SIZE))
         gone = style.text_width(shown) + 20
         words.append(style.said(style.plain(row["note"] or ""), x=values[k], y=k, xshift=gone))
-    style.say_all(figure, words)
     style.subtitle(figure, f"单位：{unit}" + (f"　{remark}" if remark else ""))
+    style.say_all(figure, words)
     notes = {k: [(str(row["note"]), MUTED)] for k, row in enumerate(rows) if row["note"]}
     told = Series(unit, [row["value"] for row in rows], "bar", ACCENT, remarks=notes)
     figure.native = Native("bar", "步骤", names, [told], unit, remark=remark)
@@ -290,11 +290,11 @@ def shares(frame: pl.DataFrame, *, title: str, remark: str = "", few: str = "样
         words.append(style.said(note, x=1, xref="paper", xanchor="left", xshift=10, y=k))
         if row["share"] is None:
             words.append(style.said(few, x=0, y=k, xshift=8))
+    style.subtitle(figure, remark)
     style.say_all(figure, words)
     figure.add_shape(
         type="line", xref="x", yref="paper", x0=0, x1=0, y0=0, y1=1, line={"color": RULE, "width": 1}, layer="below"
     )
-    style.subtitle(figure, remark)
     remarks = {k: [(str(row["note"]), MUTED)] for k, row in enumerate(rows) if row["note"]}
     told = Series(
         "%", [None if row["share"] is None else 100 * row["share"] for row in rows], "bar", ACCENT, remarks=remarks

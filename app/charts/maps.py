@@ -217,11 +217,11 @@ def locator_map(
     if selected in shapes:
         _add_polygons(figure, [shapes[selected]], "rgba(0,0,0,0)", ["选中区域"], outline=INK, width=2.4)
     _add_hover_points(figure, rows, measure_label)
-    _add_circles(figure, circles, squeeze)
+    numbers = _add_circles(figure, circles, squeeze)
     per_degree = min((height - top - SCALE_ROOM) / (north - south), 560 / ((east - west) * squeeze))
     _add_map_labels(figure, rows, max_labels, per_degree * squeeze, per_degree)
-    _add_legend(figure, entries, head, signs)
-    _add_scale_bar(figure, west, south, east, squeeze)
+    scale = _add_scale_bar(figure, west, south, east, squeeze)
+    style.say_all(figure, [*numbers, *_legend(left, entries, head, signs), scale])
     figure.redraw = lambda _, high: locator_map(
         places,
         geometry,
@@ -361,7 +361,9 @@ def _add_polygons(
         figure.part_names = {**figure.part_names, len(style.traces_of(figure)) - 1: of_rings}
 
 
-def _add_circles(figure: go.Figure, circles: Sequence[Circle], squeeze: float) -> None:
+def _add_circles(figure: go.Figure, circles: Sequence[Circle], squeeze: float) -> list[dict[str, Any]]:
+    """The rings; returns their numbers, to be written."""
+    numbers = []
     around = np.linspace(0, 2 * math.pi, 49)
     for circle in circles:
         radius = max(circle.radius_km, MIN_RING_KM) * 1000 / METRES_PER_DEGREE
@@ -372,7 +374,9 @@ def _add_circles(figure: go.Figure, circles: Sequence[Circle], squeeze: float) -
             line={"color": WARNING, "width": RING_WIDTH},
             hoverinfo="skip",
         )
-        style.say(figure, circle.label, x=circle.lon, y=circle.lat + radius, yshift=2, yanchor="bottom", colour=WARNING)
+        above: dict[str, Any] = {"x": circle.lon, "y": circle.lat + radius, "yshift": 2, "yanchor": "bottom"}
+        numbers.append(style.said(circle.label, **above, colour=WARNING))
+    return numbers
 
 
 def _add_hover_points(figure: go.Figure, rows: Sequence[Mapping[str, Any]], measure_label: str) -> None:
@@ -438,9 +442,12 @@ def _legend_entries(classes: Classes, *, has_null: bool) -> list[tuple[str, str]
     return [(NO_VALUE, (classes.null_label or NO_DATA).replace("，", "，<br>")), *entries]
 
 
-def _add_legend(figure: go.Figure, entries: Sequence[tuple[str, str]], head: str, signs: Sequence[str] = ()) -> None:
+def _legend(
+    room: float, entries: Sequence[tuple[str, str]], head: str, signs: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """The words of the legend and the north arrow, at the left edge: so many pixels left of the map."""
     here: dict[str, Any] = {"x": 0, "xref": "paper", "y": 0, "yref": "paper"}
-    left, up = -float(style.layout_of(figure).margin.l), 2.0
+    left, up = -room, 2.0
     words = []
     for text in reversed(signs):
         words.append(style.said(text, **here, xshift=left, yshift=up + 12, colour=INK, size=style.TEXT_SIZE))
@@ -462,11 +469,11 @@ def _add_legend(figure: go.Figure, entries: Sequence[tuple[str, str]], head: str
     words.append(style.said(head, **{**here, "yanchor": "bottom"}, xshift=left, yshift=up + 4))
     north: dict[str, Any] = {"x": 0, "y": 1, "xref": "paper", "yref": "paper", "yanchor": "top"}
     words.append(style.said("北<br>▲", **north, xshift=left, align="center"))
-    style.say_all(figure, words)
+    return words
 
 
-def _add_scale_bar(figure: go.Figure, west: float, south: float, east: float, squeeze: float) -> None:
-    """A bar of a round length, about a quarter of the map, at its south-west corner."""
+def _add_scale_bar(figure: go.Figure, west: float, south: float, east: float, squeeze: float) -> dict[str, Any]:
+    """A bar of a round length, about a quarter of the map, at its south-west corner; returns its words, to be written."""
     across = (east - west) * squeeze * METRES_PER_DEGREE / 1000
     length = max((k for k in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if k <= across / 4), default=0.1)
     degrees = length * 1000 / METRES_PER_DEGREE / squeeze
@@ -478,7 +485,7 @@ def _add_scale_bar(figure: go.Figure, west: float, south: float, east: float, sq
         hoverinfo="skip",
         cliponaxis=False,
     )
-    style.say(figure, f"{length:g} 公里", x=west, y=south, yshift=-6, yanchor="top")
+    return style.said(f"{length:g} 公里", x=west, y=south, yshift=-6, yanchor="top")
 
 
 # ---------------------------------------------------------------- the map on the screen

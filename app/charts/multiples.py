@@ -65,12 +65,12 @@ def multiples(
                 drawn["alarm"][1].append(y[k])
         words += _said(place, label, column, row, high, x)
     _draw(figure, drawn, codes, hovers)
-    style.say_all(figure, words)
     scale = f"各图同一刻度，最高 {style.number(common)}" if is_common else "各图各用自己的刻度，数字是最高一周"
     if "is_hidden" in frame.columns and frame["is_hidden"].any():
         scale += "（有隐去的周，不标）"
     first, last = (f"{day.year}年{day.month}月" for day in (starts[0], starts[-1]))
     style.subtitle(figure, f"单位：{unit}/周　{first}—{last}　{scale}" + (f"　{remark}" if remark else ""))
+    style.say_all(figure, words)
     return figure
 
 

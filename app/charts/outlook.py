@@ -133,8 +133,8 @@ def components(frame: pl.DataFrame, *, title: str, unit: str = "件", height: in
         visible=True, range=[top + gap * 0.6, gap * 0.2], tickvals=ticks, ticktext=texts, zeroline=False, showgrid=False,
         tickfont={"size": style.SMALL_SIZE, "color": MUTED}, ticks="",
     )  # fmt: skip
-    style.say_all(figure, words)
     style.subtitle(figure, f"单位：{unit}/周　三条用同一刻度；灰线是实际件数，实际 = 趋势 + 季节 + 其余")
+    style.say_all(figure, words)
     told = [
         Series(name, frame[column].to_list(), role, colour)  # type: ignore[arg-type]
         for name, column, role, colour in (

@@ -67,12 +67,12 @@ def volume_growth(
     bottom = plot_height - 6
     said = (at - width if is_right else at, bottom - 2 * LINE, at if is_right else at + width, bottom - LINE)
     names, leaders = _labels(rows, across, up, plot_height, (of_all, _up(common)), said)
-    style.say_all(figure, [*words, *names])
-    style.layout_of(figure).shapes = [*style.layout_of(figure).shapes, *leaders]
     style.subtitle(
         figure,
         f"横轴：件数（对数）　纵轴：{change_label}，小数量向全部事项的变化收缩　● 明显　○ 可能　细竖线 95% 区间　灰点 看不出",
     )
+    style.say_all(figure, [*words, *names])
+    style.layout_of(figure).shapes = [*style.layout_of(figure).shapes, *leaders]
     return figure
 
 

@@ -68,8 +68,8 @@ def ranking(
             said.append(style.said(notes[k], x=1, y=k, xref="paper", xshift=change_width + 16))
     if has_change:
         said.append(style.said(style.plain(change_label), **at_right, y=1, yref="paper", yanchor="bottom"))
-    style.say_all(figure, said)
     style.subtitle(figure, f"单位：{unit}")
+    style.say_all(figure, said)
     figure.native = Native(
         "bar",
         "名称",
@@ -190,11 +190,11 @@ def pareto(frame: pl.DataFrame, *, title: str, unit: str = "件", n_shown: int =
     above: dict[str, Any] = {"y": 1, "yref": "paper", "yanchor": "bottom"}
     said.append(style.said("80%", **above, x=_across(0.8), xanchor="center", yshift=1))
     said.append(style.said("累计占比", **above, x=_across(1), xanchor="right", yshift=16, colour=CUMULATED_TEXT))
-    style.say_all(figure, said)
     n_needed = next((k + 1 for k, share in enumerate(cumulated) if share >= 0.8 - 1e-9), None)
     within = f"前 {n_needed} 项占 {cumulated[n_needed - 1]:.0%}" if n_needed else f"前 {len(counts)} 项不足八成"
     remark = f"{within}，共 {style.number(total)} {unit}"
     style.subtitle(figure, f"单位：{unit}　{remark}")
+    style.say_all(figure, said)
     less = {k: FAINT for k in range(1, len(counts)) if cumulated[k - 1] >= 0.8 - 1e-9}
     figure.native = Native(
         "pareto",

@@ -41,6 +41,6 @@ def reliability(frame: pl.DataFrame, *, title: str, height: int = 340) -> go.Fig
         style.said("说得太满", x=0.82, y=0.5, colour=MUTED),
         style.said("说得太保守", x=0.2, y=0.72, colour=MUTED),
     ]
-    style.say_all(figure, said)
     style.subtitle(figure, "横轴：说的把握；纵轴：实际说对的比例")
+    style.say_all(figure, said)
     return figure

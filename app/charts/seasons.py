@@ -88,8 +88,8 @@ def month_calendar(
         style.said(name, x=month, y=-0.5, xanchor="center", yanchor="bottom", yshift=3)
         for month, name in enumerate(MONTHS)
     ]
-    style.say_all(figure, words)
     style.subtitle(figure, f"平均每{per}件数；颜色越醒目，比{than}越多" + (f"　{remark}" if remark else ""))
+    style.say_all(figure, words)
     layout = style.layout_of(figure)
     layout.margin.t = layout.margin.t + 22
     for annotation in layout.annotations:
@@ -169,12 +169,12 @@ def year_calendar(frame: pl.DataFrame, *, title: str, remark: str = "") -> go.Fi
             )  # fmt: skip
     figure.update_xaxes(range=[-0.6, 53.6])
     figure.update_yaxes(range=[YEAR_ROWS * len(years) - 1.2, -1.6])
-    style.say_all(figure, words)
     style.subtitle(
         figure,
         f"每格一天，颜色越醒目件数越多（{style.number(pale)} 件{'及以下' if pale else ''}—{style.number(full)} 件及以上）　红点：法定节假日，红圈：调休上班"
         + (f"　{remark}" if remark else ""),
     )
+    style.say_all(figure, words)
     return figure
 
 

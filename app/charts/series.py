@@ -391,6 +391,7 @@ def stacked(frame: pl.DataFrame, *, title: str, unit: str = "件", height: int =
         ends.append((shown[name], below[-1] + (values[name][-1] or 0) / 2, CATEGORICAL[k]))
         below = [low + (value or 0) for low, value in zip(below, values[name], strict=True)]
     style.end_labels(figure, ends, bounds)
+    style.subtitle(figure, f"单位：{unit}")
     style.say_all(
         figure,
         [
@@ -398,7 +399,6 @@ def stacked(frame: pl.DataFrame, *, title: str, unit: str = "件", height: int =
             for k, total in enumerate(totals)
         ],
     )
-    style.subtitle(figure, f"单位：{unit}")
     told = [Series(name, values[name], "bar", CATEGORICAL[k]) for k, name in enumerate(names)]
     figure.native = Native("stacked", "名称", labels, told, unit)
     return figure

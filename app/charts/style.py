@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import plotly.graph_objects as go
 import polars as pl
@@ -211,6 +211,27 @@ class Drawing(go.Figure):
     redraw: Callable[[float, float], go.Figure] | None = None
     """(width, height) of the whole figure in pixels → the figure for it; where it is better laid out anew than stretched."""
 
+    # plotly's own three take 4 to 6 ms a call, these a fifth of one: all of a property is set at once.
+
+    def update_xaxes(self, **properties: Any) -> Self:
+        return self._put("xaxis", properties)
+
+    def update_yaxes(self, **properties: Any) -> Self:
+        return self._put("yaxis", properties)
+
+    def add_shape(self, **properties: Any) -> Self:
+        layout = layout_of(self)
+        layout.shapes = [*layout.to_plotly_json().get("shapes", ()), properties]
+        return self
+
+    def _put(self, name: str, properties: Mapping[str, Any]) -> Self:
+        layout = layout_of(self)
+        before = layout[name].to_plotly_json()
+        both = {key: {**before[key], **value} for key, value in properties.items()
+                if isinstance(value, dict) and isinstance(before.get(key), dict)}  # fmt: skip
+        layout[name] = {**before, **properties, **both}
+        return self
+
 
 def paper_figure(
     title: str,
@@ -299,7 +320,7 @@ def said(
 
 
 def say_all(figure: go.Figure, words: Sequence[dict[str, Any]]) -> None:
-    """Write many words at once. One by one, plotly reads all earlier ones again each time: 44 words, 0.2 s."""
+    """Write many words at once. One by one, plotly reads all earlier ones again each time: 44 words, 0.2 s. Write the most last."""
     layout_of(figure).annotations = [*layout_of(figure).to_plotly_json().get("annotations", ()), *words]
 
 
@@ -310,13 +331,18 @@ def say(figure: go.Figure, text: str, **place: Any) -> None:
 
 def subtitle(figure: go.Figure, text: str, *, sign: str = "", sign_means: str = "", sign_colour: str = MUTED) -> None:
     """The muted line under the title: unit, and a coloured sign with what it means."""
+    signs = [(sign, sign_colour, 18), (sign_means, MUTED, 4)] if sign else []
+    above(figure, [(text, MUTED, 0), *signs])
+
+
+def above(figure: go.Figure, words: Sequence[tuple[str, str, float]]) -> None:
+    """Words side by side above the plot, from the figure's left edge: (text, colour, room before it in pixels)."""
     here: dict[str, Any] = {"x": 0, "xref": "paper", "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 10}
-    left = -float(layout_of(figure).margin.l)
-    say(figure, text, **here, xshift=left)
-    if sign:
-        left += text_width(text, SMALL_SIZE) + 18
-        say(figure, sign, **here, xshift=left, colour=sign_colour)
-        say(figure, sign_means, **here, xshift=left + text_width(sign, SMALL_SIZE) + 4)
+    left, line = -float(layout_of(figure).margin.l), []
+    for text, colour, room in words:
+        line.append(said(text, **here, xshift=left + room, colour=colour))
+        left += room + text_width(text, SMALL_SIZE)
+    say_all(figure, line)
 
 
 def show_values(figure: go.Figure, high: float, *, low: float = 0) -> list[float]:

@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from app import marts, page, roles, wording
+from app.access import signin
 from app.casework import cases, workflow
 from app.casework.cases import AGAIN, STATUSES
 from app.parts.warning import headline, responsible
@@ -43,10 +44,24 @@ N_FOR_YOU = 3
 def current() -> pl.DataFrame | None:
     """The state of every case, a row a warning that has one; None, with a sentence, where the state cannot be read."""
     try:
-        return cases.current(None)
+        return mine(cases.current(None))
     except cases.Unavailable as missing:
         page.quiet(str(missing))
         return None
+
+
+def mine(known: pl.DataFrame) -> pl.DataFrame:
+    """Of the cases those within the reader's scope: of its places, or that have been with the unit."""
+    scope = signin.scope()
+    if scope is None:
+        return known
+    if not scope.is_area:
+        return known.filter(pl.col("signal_id").is_in(scope.handled))
+    places = marts.query("places")
+    inside = set(places.filter(pl.col(f"{scope.kind}_code").is_in(scope.codes))["place_code"])
+    return known.filter(
+        pl.Series([json.loads(kept)["place_code"] in inside for kept in known["snapshot"]], dtype=pl.Boolean)
+    )
 
 
 def with_status(signals: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
@@ -126,6 +141,8 @@ def summary(known: pl.DataFrame) -> str:
 
 def measured() -> str:
     """已办结 14 条中属实 12 条（86%，95% 区间 60%—96%）; empty while nothing was judged."""
+    if signin.scope():
+        return ""  # it is that of the whole city
     found = cases.precision()
     if not found["n_judged"]:
         return "还没有办结的预警，实测的准确率要等办结以后才有。"
@@ -237,7 +254,7 @@ def panel(signal: Mapping[str, Any], actor: Actor, edition: page.Edition, known:
         page.quiet("正在回看过去的一天，不能办理。回到最新数据后再办。")
         return
     if not actor.is_known:
-        page.quiet("先在上面选定身份（承办单位还要选定是哪个单位），再办理。")
+        page.quiet(roles.unsaid("先在上面选定身份（承办单位还要选定是哪个单位），再办理。"))
         return
     row = case_of(signal["signal_id"], known) or {"status": "new", "seq": 0, "to_unit": None}
     actions = workflow.allowed(row["status"], str(actor.role), own_unit=row["to_unit"], actor_unit=actor.unit)
@@ -311,6 +328,7 @@ def take(signal: dict[str, Any], action: str, actor: Actor, seq: int, request: s
     except (cases.Refused, cases.Conflict, cases.Unavailable) as refusal:
         st.session_state["_case_said"] = str(refusal)
     else:
+        signin.noted("casework", f"{action} {signal['signal_id']}")
         st.session_state["_case_said"] = f"已{WORDS[action]}。"
 
 
@@ -332,7 +350,7 @@ def history(signal_id: str, edition: page.Edition) -> None:
             pl.col("finding").replace(workflow.FINDINGS),
         ),
         name=f"办理记录 {signal_id}",
-        notes=edition.notes("只记角色和单位，不记个人。"),
+        notes=edition.notes(roles.kept()),
         key="case_history",
         labels=LABELS,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from app import comparison, disclosure, filters, marts, page, wording
+from app.access import signin
 from app.charts.comparison import dumbbell
 from app.charts.series import lines
 from app.filters import Choice, Period
@@ -134,13 +135,20 @@ def areas(edition: page.Edition, n_weeks: int, week: date) -> tuple[Side, Side]:
     known = {row["place_code"]: row for row in places.iter_rows(named=True)}
     order = sorted(known, key=lambda code: (known[code]["place_level"] == "town", code))
     names = {code: wording.place(known[code]) for code in order}
+    mine = signin.scope()
+    if len(known) < 2:
+        page.quiet("这里只看得到一个区域，没有可比的。可以改为比两个时段。")
+        st.stop()
+    rest = "全市其余" if mine is None else "所辖其余"
     first, second, source, group, issue = st.columns([1.3, 1.3, 1, 1, 1.2], vertical_alignment="bottom")
     with first:
         one = filters.choose(
             "甲", names, key="one", default=filters.carried("town") or filters.carried("county"), say_default=True
         )
     with second:
-        others = {CITY: "全市其余", **{code: name for code, name in names.items() if code != one}}
+        others = {CITY: rest, **{code: name for code, name in names.items() if code != one}}
+        if mine and mine.root:
+            del others[CITY]  # the county is one of the places
         other = filters.choose("乙", others, key="than")
     choice = _choice(source, group, issue)
     span = filters.period(n_weeks, week, edition.data_from, edition.last_full_week, choice.source)
@@ -148,10 +156,12 @@ def areas(edition: page.Edition, n_weeks: int, week: date) -> tuple[Side, Side]:
         page.quiet(span.shortfall())
     city = marts.query("places").filter(pl.col("place_level") == "city")
     counties = [row["population"] for row in known.values() if row["place_level"] == "county"]
-    whole = next(iter(city["population"]), None) or (sum(counties) if all(counties) else None)
+    whole = sum(counties) if all(counties) else None
+    if mine is None:
+        whole = next(iter(city["population"]), None) or whole
     here = _side(known[one], names[one], span, choice)
     there = (
-        Side("全市其余", "全市其余", span, choice, population=whole)
+        Side(rest, rest, span, choice, population=whole)
         if other == CITY
         else _side(known[other], names[other], span, choice)
     )

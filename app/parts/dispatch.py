@@ -34,12 +34,16 @@ class Text(NamedTuple):
 
 
 def tools() -> suggest.Tools:
-    """The tools in force; a fault in one of the office's files is said, and the page ends."""
+    """The tools in force. A model that cannot be read is said, and done without; a fault in one of the office's files is
+    said, and the page ends."""
     try:
-        return suggesting.tools()
+        given = suggesting.tools()
     except YanpanError as fault:
         page.quiet(str(fault))
         st.stop()
+    if given.fault:
+        page.quiet(f"{given.fault}在此之前只按词库和职责清单建议。")
+    return given
 
 
 def judge(given: suggest.Tools, texts: Sequence[Text]) -> list[suggest.Suggestion]:

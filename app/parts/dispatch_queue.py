@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from app import filters, marts, page, roles, suggesting, versions, wording
+from app.access import signin
 from app.casework import cases, choices
 from app.parts import dispatch
 from app.parts.dispatch import Text
@@ -204,9 +205,9 @@ def _choice(
     if edition.replayed:
         page.quiet("正在回看过去的一天，不能登记选择。")
         return
-    actor = roles.picker()
+    actor = roles.picker("dispatch")
     if not actor.is_known:
-        page.quiet("先选定身份，再采纳或改选。")
+        page.quiet(roles.unsaid("先选定身份，再采纳或改选。"))
         return
     suggested = {
         "event_key": row["event_key"], "suggested_issue": found.issues[0].code if found.issues else None,
@@ -246,4 +247,5 @@ def _record(verdict: str, suggested: dict[str, Any], actor: roles.Actor, version
     except (cases.Refused, cases.Unavailable) as refusal:
         st.session_state[SAID] = str(refusal)
     else:
+        signin.noted("casework", f"dispatch {came_to}")
         st.session_state[SAID] = f"已记下：{choices.VERDICTS[came_to]}。"

@@ -229,6 +229,8 @@ def _pager(
 
 
 def show_items(rows: pl.DataFrame) -> None:
+    if rows.is_empty():  # gone in a newer version, or not for this reader
+        return
     rules = {rule["rule_id"]: rule for rule in marts.query("deadline_rules").iter_rows(named=True)}
     st.html("".join(wording.item(row, rules.get(row["rule_id"])) for row in rows.iter_rows(named=True)))
 

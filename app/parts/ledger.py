@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, fields, filters, ledgers, marts, page, wording
+from app import disclosure, downloads, fields, filters, ledgers, marts, page, wording
 from app.charts.flows import steps as steps_figure
 from app.downloads import XLSX
 from app.exports import ledger_files
@@ -262,10 +262,11 @@ def _entry(entry: Mapping[str, Any], kind: Mapping[str, Any], edition: page.Edit
             )
         if kind["ledger_kind"] in ledgers.PRINTED:
             label = f"{kind['kind_name']}单 Word"
+            name = f"{kind['kind_name']}单_{entry['ledger_number'] or entry['entry_key']}.docx"
             st.download_button(
                 label,
-                partial(ledger_files.sheet, entry, steps.to_dicts(), kind, edition.notes()),
-                f"{kind['kind_name']}单_{entry['ledger_number'] or entry['entry_key']}.docx",
+                downloads.noted(partial(ledger_files.sheet, entry, steps.to_dicts(), kind, edition.notes()), name),
+                name,
                 DOCX,
                 key=f"{kind['ledger_kind']}_sheet",
                 on_click="ignore",

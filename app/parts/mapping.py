@@ -68,7 +68,7 @@ def recognised(path: Path, answer: dict[str, Any]) -> bool:
     source = wording.SOURCES.get(answer["source"], answer["source"])
     title(path, f"识别为 {source} · {answer['title']}", "good" if answer["n_events"] else "bad")
     said = [
-        f"试读前 {answer['n_rows']:,} 行：可入库 {answer['n_events']:,} 行"
+        f"{'读了全部' if answer['is_whole'] else '试读前'} {answer['n_rows']:,} 行：可入库 {answer['n_events']:,} 行"
         + (f"，登记日期 {answer['date_from']} 至 {answer['date_to']}" if answer.get("date_from") else "")
         + (f"；不入库 {n_bad:,} 行" if n_bad else "")
         + "。"

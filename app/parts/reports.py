@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import streamlit as st
 
 from app import disclosure, downloads, filters, marts, page, palette, roles, theme, versions, wording
+from app.access import signin
 from app.casework import store, workflow
 from app.casework.store import Unavailable
 from app.exports import picture, slides
@@ -81,8 +82,7 @@ def chosen(edition: page.Edition) -> Asked | None:
     with period_column:
         period = _period(kind, edition)
     with area_column:
-        counties = marts.query("places").filter(pl.col("place_level") == "county").select("place_code", "place_name")
-        area = filters.choose("区域", {filters.ALL: edition.city_name, **dict(counties.iter_rows())}, key="area")
+        area = filters.choose("区域", areas(edition), key="area")
     with audience_column:
         audience = filters.choose(
             "版本", dict[str, str](AUDIENCES.items()), key="audience", default=setting.audience, kind="buttons"
@@ -113,6 +113,17 @@ def chosen(edition: page.Edition) -> Asked | None:
         day=date.fromisoformat(as_of) if as_of else page.today(),
         is_past=as_of is not None,
     )
+
+
+def areas(edition: page.Edition) -> dict[str, str]:
+    """Of which places may this reader have a report? Its figures are counted without a scope: it must be one of these."""
+    places, mine = marts.query("places"), signin.scope()
+    if mine is None:
+        counties = places.filter(pl.col("place_level") == "county").select("place_code", "place_name")
+        return {filters.ALL: edition.city_name, **dict(counties.iter_rows())}
+    inside = places.filter(pl.col("place_code").is_in(mine.codes if mine.is_area else ()))
+    page.require(inside, "您的范围里没有可以出材料的县区或镇街。")
+    return dict(inside.select("place_code", "place_name").iter_rows())
 
 
 def _period(kind: str, edition: page.Edition) -> str | None:
@@ -397,7 +408,7 @@ def issuing(one: Composed, asked: Asked) -> None:
             f'<p class="note">{wording.escape(last.words)}已于 {last.issued_at:%Y-%m-%d %H:%M} 定稿，指纹 {last.fingerprint}，{same}；'
             "见「已定稿」。</p>"
         )
-    actor = roles.picker()
+    actor = roles.picker("issue")
     if actor.role != register.ISSUER:
         st.html('<p class="note">由研判中心定稿。</p>')
         return
@@ -436,6 +447,7 @@ def _freeze(asked: Asked, number: int | None, revision: int, forms: list[str], r
                 contents[form] = make.made(one.report, form)
             status.write("存档、登记")
             issue = make.freeze(one, contents, role=role)
+            signin.noted("casework", f"issue {asked.kind} {asked.period} {asked.area or ''} {issue.words}")
         except (*REFUSALS, register.Refused, Unavailable) as refusal:
             status.update(label="没有定稿", state="error")
             page.quiet(str(refusal))
@@ -455,6 +467,8 @@ def issued() -> None:
         page.quiet(str(missing))
         return
     page.section("已定稿", f"最近 {N_ISSUES} 次；文件与定稿时逐字节相同，下载前核对校验值")
+    if mine := signin.scope():
+        known = [issue for issue in known if issue.area_code in mine.codes]
     if not known:
         page.quiet("还没有定稿过。在「本期材料」里选好一期，由研判中心定稿。")
         return
@@ -483,7 +497,10 @@ def issued() -> None:
                     st.download_button(
                         f"{make.FORMATS[file.format]}",
                         downloads.noted(
-                            partial(register.content, file), file.name, version=f"{issue.version} {issue.fingerprint}"
+                            partial(register.content, file),
+                            file.name,
+                            version=f"{issue.version} {issue.fingerprint}",
+                            is_marked=False,
                         ),
                         file.name,
                         MIMES[file.format],
@@ -499,7 +516,7 @@ def issued() -> None:
 
 def taken_away(edition: page.Edition) -> None:
     """The export log."""
-    page.section("导出记录", f"最近 {N_EXPORTS} 次下载；只记角色，不记个人和网络地址")
+    page.section("导出记录", f"最近 {N_EXPORTS} 次下载；不记网络地址；{roles.kept().rstrip('。')}")
     try:
         rows: list[Mapping[str, Any]] = list(register.exports(N_EXPORTS))
     except Unavailable as missing:
@@ -541,6 +558,11 @@ def by_the_clock() -> None:
         '<p class="note">Windows 用“任务计划程序”运行同样的命令。落款、期号、内部资料标记写在数据目录的 reports.toml（样例 docs/reports.example.toml）；'
         "本单位的 Word、PPT 模板放在数据目录的 templates 文件夹。</p>"
     )
+
+
+def tabs() -> list[str]:
+    """Those this reader may open: the log and the server's commands are of the whole office."""
+    return [name for name in TABS if signin.scope() is None or name == "已定稿"]
 
 
 TABS: Mapping[str, Callable[[page.Edition], None]] = {

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app import jobs, wording
+from app.access import signin
 
 LAST_LINES = 8
 NOT_STARTED = "_not_started"
@@ -19,8 +20,15 @@ STATUSES = {
 
 
 def start(kind: str, title: str, commands: Sequence[Sequence[str]], **words: Any) -> jobs.Job | None:
-    """Start a job from a button; None, and a sentence at the next `refusal()`, while another one runs."""
+    """Start a job from a button; None, and a sentence at the next `refusal()`, while another one runs or where it is not
+    this reader's to start."""
+    reader = signin.who()
+    if not reader.may("replay" if kind == "replay" else "intake"):
+        st.session_state[NOT_STARTED] = "您的角色不能做这件事，请联系管理员。"
+        return None
     try:
+        if kind != "check":  # a check writes nothing
+            signin.noted("job", title)
         return jobs.start(kind, title, commands, **words)
     except jobs.Busy as busy:
         st.session_state[NOT_STARTED] = str(busy)

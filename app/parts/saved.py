@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from app import marts, wording
+from app.access import signin
 from app.casework import saved, workflow
 from app.casework.cases import Refused
 from app.casework.store import Unavailable
@@ -36,7 +38,8 @@ def menu(newest_week: str | None) -> None:
 
 
 def _add(here: str, title: str, newest_week: str | None) -> None:
-    role = st.session_state.get("role")
+    owner = _owner()
+    is_known = owner["user"] is not None or owner["role"] is not None
     st.session_state.setdefault(REQUEST, uuid.uuid4().hex)
     st.text_input(
         "把本页和筛选收藏为", key="saved_name", placeholder=f"如：{title} 每周例会用", max_chars=saved.MAX_NAME
@@ -47,24 +50,26 @@ def _add(here: str, title: str, newest_week: str | None) -> None:
             st.checkbox("固定在这一周", value=not is_newest, key="saved_fixed", help="不勾选：以后打开总是最新一周。")
         shared_help = (
             "不勾选：只在选了同一身份（单位）时列出。未启用登录，身份由使用者自选；还没有选身份的，全单位可见。"
+            if owner["user"] is None
+            else "不勾选：只有您自己看得到。"
         )
-        st.checkbox("全单位可见", value=role is None, disabled=role is None, key="saved_shared", help=shared_help)
+        st.checkbox("全单位可见", value=not is_known, disabled=not is_known, key="saved_shared", help=shared_help)
     st.button("收藏本页", key="saved_add", type="primary", on_click=_try, args=(_keep, here))
     if said := st.session_state.get(SAID):
         st.html(f'<p class="said">{wording.escape(said)}</p>')
 
 
 def _listing(pages: dict, newest_week: str | None) -> None:
-    role, unit = _owner()
-    views = [view for view in saved.of(role, unit) if view.page in pages]
+    owner = _owner()
+    views = [view for view in saved.of(**owner) if view.page in pages]
     if not views:
         st.html('<p class="note">还没有收藏。</p>')
-    for is_shared, heading in ((False, _whose(role, unit)), (True, "全单位共享")):
+    for is_shared, heading in ((False, _whose(owner)), (True, "全单位共享")):
         some = [view for view in views if view.is_shared == is_shared]
         if some:
             st.html(f'<p class="note">{wording.escape(heading)}</p>')
         for view in some:
-            _row(view, pages, view.is_of(role, unit), newest_week)
+            _row(view, pages, view.is_of(**owner), newest_week)
 
 
 def _row(view: saved.View, pages: dict, is_mine: bool, newest_week: str | None) -> None:
@@ -99,7 +104,10 @@ def _query(view: saved.View, newest_week: str | None) -> dict[str, str]:
     return {**others, "week": newest_week} if newest_week and is_same_day else others
 
 
-def _whose(role: str | None, unit: str | None) -> str:
+def _whose(owner: dict[str, Any]) -> str:
+    if owner["user"] is not None:
+        return "我的收藏"
+    role, unit = owner["role"], owner["unit"]
     return f"{unit or workflow.ROLES.get(role or '', '')}的收藏"
 
 
@@ -130,14 +138,15 @@ def _try(do: Callable[..., str], *arguments: object) -> None:
         st.session_state[SAID] = str(no)
 
 
-def _owner() -> tuple[str | None, str | None]:
-    """The role and unit the reader says (app.roles)."""
+def _owner() -> dict[str, Any]:
+    """role, unit and user: the account, or the role and unit the reader says (app.roles)."""
+    reader = signin.who()
     role = st.session_state.get("role")
-    return role, st.session_state.get("role_unit") if role == "unit" else None
+    unit = st.session_state.get("role_unit") if role == "unit" else None
+    return {"role": role, "unit": unit, "user": reader.account if reader.role else None}
 
 
 def _keep(here: str) -> str:
-    role, unit = _owner()
     query = {key: st.query_params[key] for key in st.query_params}
     if "week" in query and not st.session_state.get("saved_fixed", True):
         query["week"] = saved.NEWEST
@@ -145,8 +154,7 @@ def _keep(here: str) -> str:
         st.session_state["saved_name"],
         here,
         query,
-        role=role,
-        unit=unit,
+        **_owner(),
         is_shared=st.session_state["saved_shared"],
         request_id=st.session_state.pop(REQUEST),
         known=_known(),
@@ -160,13 +168,11 @@ def _start_renaming(id: int) -> None:
 
 
 def _rename(id: int) -> str:
-    role, unit = _owner()
-    saved.rename(id, st.session_state[f"saved_as_{id}"], role=role, unit=unit, known=_known())
+    saved.rename(id, st.session_state[f"saved_as_{id}"], **_owner(), known=_known())
     st.session_state.pop(RENAMED, None)
     return "已改名。"
 
 
 def _remove(id: int) -> str:
-    role, unit = _owner()
-    saved.remove(id, role=role, unit=unit)
+    saved.remove(id, **_owner())
     return "已删除。"

@@ -12,11 +12,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import filters, headlines, marts, page, palette, place_counts, theme, versions, wording
+from app import disclosure, filters, headlines, marts, page, palette, place_counts, theme, versions, wording
+from app.access import signin
 from app.casework import cases, workflow
 from app.charts import wall
 from app.parts import area, judged, listed
-from app.parts.casework import STATUSES, days_left, with_status
+from app.parts.casework import STATUSES, days_left, mine, with_status
 from app.warned import OUTCOMES, outcomes
 
 EVERY = "20s"
@@ -67,7 +68,7 @@ def _alone(sentence: str) -> str:
 
 def _cases() -> pl.DataFrame | None:
     try:
-        return cases.current(None)
+        return mine(cases.current(None))
     except cases.Unavailable:
         return None
 
@@ -112,6 +113,8 @@ def _tile(label: str, name: str, now: Mapping[str, Any], *earlier: Mapping[str, 
         return f'<div class="figure"><p>{label}</p><b>无数据</b></div>'
     changes = (_change(value, row[name] if row else None) for row in earlier)
     said = "".join(f"<span>{word} {change}</span>" for word, change in zip(("环比", "同比"), changes, strict=True))
+    if signin.scope() and 0 < value < disclosure.min_cell():  # of a part of the city, on a wall
+        return f'<div class="figure"><p>{label}</p><b>&lt;{disclosure.min_cell()}</b></div>'
     return f'<div class="figure"><p>{label}</p><b>{wording.number(value)}</b><p class="change">{said}</p></div>'
 
 

@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, roles, versions, wording
+from app.access import signin
 from app.casework import cases, reviews
 from app.parts.service_scope import Scope
 
@@ -36,7 +37,7 @@ def tab(scope: Scope, edition: page.Edition) -> None:
         strata = marts.query("service_strata", **asked)
     sample = draw(strata, asked, int(size), seed)
     try:
-        found = reviews.current(kind)
+        found = _mine(reviews.current(kind))
     except cases.Unavailable as missing:
         page.quiet(str(missing))
         found = None
@@ -52,6 +53,13 @@ def tab(scope: Scope, edition: page.Edition) -> None:
         _item(chosen, kind, found, how, edition)
     if found is not None:
         summary(kind, found, scope, edition)
+
+
+def _mine(found: pl.DataFrame) -> pl.DataFrame:
+    """Of the results those of items the reader sees."""
+    if signin.scope() is None or found.is_empty():
+        return found
+    return found.filter(pl.col("event_key").is_in(marts.query("known_items", keys=",".join(found["event_key"]))["key"]))
 
 
 def draw(strata: pl.DataFrame, asked: Mapping[str, Any], size: int, seed: str) -> pl.DataFrame:
@@ -134,9 +142,9 @@ def _item(chosen: Mapping[str, Any], kind: str, found: pl.DataFrame | None, how:
 
 
 def _form(chosen: Mapping[str, Any], kind: str, how: str, edition: page.Edition, *, n_before: int) -> None:
-    actor = roles.picker()
+    actor = roles.picker("review")
     if actor.role not in reviews.ROLES:
-        page.quiet("抽查和评查由研判中心或领导登记：请先选定身份。")
+        page.quiet(roles.unsaid("抽查和评查由研判中心或领导登记：请先选定身份。"))
         return
     try:
         checks = reviews.checklist(versions.home())
@@ -175,6 +183,7 @@ def _record(chosen: dict, kind: str, how: str, version: str, role: str, request:
     except (cases.Refused, cases.Unavailable, reviews.BadChecklist) as refusal:
         st.session_state["_review_said"] = str(refusal)
     else:
+        signin.noted("casework", f"review {kind} {result}")
         st.session_state["_review_said"] = f"已登记：{reviews.RESULTS[str(result)]}，{points} 分。"
 
 

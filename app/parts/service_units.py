@@ -70,6 +70,9 @@ def tab(scope: Scope, edition: page.Edition) -> None:
         return
     known = marts.query("kpi_peers")
     there = {code: name for code, name in kpis.PEERS.items() if (known["peer_group"] == code).any()}
+    if not there:
+        page.quiet("所看范围内没有可以比较的单位。")
+        return
     group = filters.choose("同组", there, key="peers", kind="buttons", help="只在同类单位之间比。")
     units = with_place(peers_of(scope, kpi, group, known), kpi)
     if units.is_empty():

@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, headlines, marts, page, palette, place_counts, wording
+from app.access import signin
 from app.casework import workflow
 from app.charts.maps import locator_map
 from app.parts import area, casework, judged
@@ -214,7 +215,12 @@ def _clicked() -> None:
 
 def rising(edition: page.Edition, week: date) -> None:
     """Issues above their upper bound, city-wide, the largest excess first."""
-    page.section("超出预期最多的事项", "全市，超出预期上限的事项，按超出件数排列")
+    mine = signin.scope()
+    where = filters.place_name(mine.root if mine else None)
+    page.section("超出预期最多的事项", f"{where}，超出预期上限的事项，按超出件数排列")
+    if mine and mine.root is None:
+        page.quiet("预期按全市、县区、镇街分别算，几个县区合在一起没有预期；各县区的见「趋势分析」。")
+        return
     if not judged.was_judged(week):
         page.quiet(judged.not_judged(week, edition.judged_from))
         return
@@ -222,12 +228,12 @@ def rising(edition: page.Edition, week: date) -> None:
         "rising_issues",
         since=week,
         week=week,
-        place=edition.city_code,
+        place=(mine.root if mine else None) or edition.city_code,
         n_rows=6,
         min_observed=headlines.MIN_OBSERVED,
     ).drop("n_weeks")
     if issues.is_empty():
-        page.quiet("本周各事项的全市件数均在正常范围内。")
+        page.quiet(f"本周各事项的{where}件数均在正常范围内。")
         return
     most = int(issues["observed"].max() or 1)  # type: ignore[arg-type]
     st.html(

@@ -17,6 +17,7 @@ from app.casework.workflow import BadSetting as BadLimits
 from app.push import outbox, sender
 from app.push import settings as setting
 from app.push.words import STATUSES
+from pipelines import logs
 
 COUNTED = {**STATUSES, "planned": "新计划", "retry": "稍后重试", "quiet": "静默时段推迟"}
 MISTAKES = (setting.BadSetting, BadLimits, disclosure.BadSetting)
@@ -31,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--resend", type=int)
     parser.add_argument("--test", action="store_true")
     chosen = parser.parse_args(arguments)
+    if arguments is None:
+        logs.set_up()
     try:
         answer = _every(chosen.every) if chosen.every else _once(chosen)
     except (*MISTAKES, *TROUBLES) as error:
@@ -101,7 +104,7 @@ def _said(counts: dict[str, int]) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"{datetime.now():%m-%d %H:%M:%S} {text}", file=sys.stderr, flush=True)
+    logs.sayer("push")(text if logs.kind() == "json" else f"{datetime.now():%m-%d %H:%M:%S} {text}")
 
 
 if __name__ == "__main__":

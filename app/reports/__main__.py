@@ -14,6 +14,7 @@ from app import disclosure, reader, versions
 from app.casework.workflow import BadSetting as BadLimits
 from app.reports import figures, make, periods, settings, templates
 from app.reports.model import AUDIENCES
+from pipelines import logs
 
 USAGE = (periods.BadPeriod, figures.NoSuchArea, settings.BadSetting, disclosure.BadSetting, BadLimits)
 INPUT = (figures.NoData, templates.BadTemplate, make.NotWritten, versions.NoMarts, duckdb.IOException)
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--internal", action=argparse.BooleanOptionalAction, default=None)
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
+    if arguments is None:
+        logs.set_up()
     try:
         answer = _made(chosen)
     except make.NotReplayed as missing:
@@ -91,7 +94,7 @@ def _made(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    logs.sayer("report")(text)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import page
+from app.access import signin
 from app.parts import dispatch_batch, dispatch_model, dispatch_queue, dispatch_text
 
 edition = page.start(
@@ -14,6 +15,8 @@ TABS = {
     "批量": dispatch_batch.tab,
     "模型与词库": dispatch_model.tab,
 }
+if signin.scope():  # its figures are of the whole city
+    del TABS["模型与词库"]
 for tab, show in zip(st.tabs(list(TABS), key="part", bind="query-params"), TABS.values(), strict=True):
     if tab.open:
         with tab:

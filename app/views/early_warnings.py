@@ -4,6 +4,7 @@ import polars as pl
 import streamlit as st
 
 from app import filters, marts, page, roles, wording
+from app.access import signin
 from app.parts import backtest, casework, concerns, deliveries, judged, listed, matters, warning
 from app.parts.indicators import unit_warnings
 
@@ -61,6 +62,9 @@ TABS = {
     "回测": lambda: backtest.results(edition),
     "推送": lambda: deliveries.log(edition),
 }
+if mine := signin.scope():  # the last two are of the whole city; a unit has its own warnings and indicators
+    shown = ("预警", "诉求群体", matters.TAB, "单位办理") if mine.is_area else ("预警", "单位办理")
+    TABS = {name: TABS[name] for name in shown}
 for tab, show in zip(st.tabs(list(TABS), key="part", bind="query-params"), TABS.values(), strict=True):
     if tab.open:
         with tab:

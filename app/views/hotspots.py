@@ -6,9 +6,15 @@ import polars as pl
 import streamlit as st
 
 from app import disclosure, filters, marts, page, place_counts, wording
+from app.access import signin
 from app.parts import area, clusters, density, over_time, picked, two_periods
 
 edition = page.start("热点地图", "哪里最集中？点开一个区域，看它里面")
+mine = signin.scope()
+if mine:  # to a reader of a part the map is still the city's, opened at that part
+    edition = replace(edition, city_name=dict(marts.query("meta").iter_rows())["city_name"])
+    if mine.root and st.query_params.get("place", edition.city_code) == edition.city_code:
+        st.query_params["place"] = mine.root
 choice, span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week", "source", "group", "issue")
 places = marts.query("places")
 place = area.place_asked(places, edition)
@@ -75,7 +81,7 @@ all_of_it = f"共 {place_counts.n_items(total)}{outside}"
 if total["n_events"] is None:
     all_of_it = f"{place_counts.n_items(total)}；另有{unlocated}，不在{where}。" if unlocated else ""
 lacking = area.not_on_the_map(missing, level, geometry)
-whole = "全市" if place["place_level"] == "city" else place["place_name"]
+whole = filters.place_name(None) if place["place_level"] == "city" else place["place_name"]
 title = f"{whole}各{wording.PLACE_LEVELS[level]}{area.MEASURES[measure]} {span.words()}"
 notes = edition.notes(all_of_it, lacking, basis, small)
 if lacking:

@@ -7,7 +7,7 @@ from app.parts import reports
 from app.reports.settings import BadSetting
 
 edition = page.start("报告中心", "这一期的材料，数字对得上吗，拿走哪一份？")
-names = ["本期材料", *reports.TABS]
+names = ["本期材料", *reports.tabs()]
 for name, tab in zip(names, st.tabs(names, key="tab", bind="query-params"), strict=True):
     if not tab.open:
         continue

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import page
+from app.access import signin
 from app.parts import (
     service_appraisal,
     service_kpis,
@@ -26,6 +27,8 @@ TABS = {
     "日提醒": service_reminders.tab,
     "抽查评查": service_review.tab,
 }
+if not signin.who().may("review") and signin.who().unit:
+    del TABS["抽查评查"]
 for tab, show in zip(st.tabs(list(TABS), key="part", bind="query-params"), TABS.values(), strict=True):
     if tab.open:
         with tab:

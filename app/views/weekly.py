@@ -3,7 +3,8 @@
 import polars as pl
 import streamlit as st
 
-from app import filters, headlines, marts, page, roles, wording, year_ago
+from app import disclosure, filters, headlines, marts, page, roles, wording, year_ago
+from app.access import signin
 from app.parts import casework
 from app.parts.week import followup, headline, in_brief, last_week, rising, small_map, tiles, warnings, workdays
 
@@ -40,8 +41,12 @@ by_workday = workdays(figures, week)
 st.html(f'<p class="brief">{wording.escape(in_brief(signals, before, known, by_workday["change_words"] or ""))}</p>')
 with st.container(key="figures_strip"):
     headline(figures, week, edition.data_from)
+taken = figures.tail(13)
+if signin.scope():  # of a part of the city: no small count leaves the screen
+    counts = [name for name in taken.columns if name.startswith("n_") and name != "n_workdays"]
+    taken = disclosure.suppress(taken, measures=counts, k=disclosure.min_cell(), within=())
 page.foot(
-    figures.tail(13),
+    taken,
     name=f"本周研判数字 {wording.week_name(week)}",
     notes=edition.notes(
         by_workday["sentence"],

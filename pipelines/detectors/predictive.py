@@ -372,8 +372,8 @@ class _Curves:
         assert record.parent is not None
         self.record, self.sharp_only = record, sharp_only
         used, self.row = np.unique(record.parent_of[columns], return_inverse=True)
-        # The parents' record begins with their first case.
-        first = int(np.argmax(record.parent[:, used].sum(axis=1) > 0))
+        # The parents' record begins with their first case; that of all, whichever series are judged.
+        first = int(np.argmax(record.parent.sum(axis=1) > 0))
         guard = PARENT_GUARD if anchor - first < LONG_WEEKS else GUARD
         stop = max(anchor - guard, 1)
         start = max(first, stop - BASELINE_YEARS["own"] * YEAR)

@@ -64,11 +64,12 @@ def occurrences(texts: list[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
 def counted(
     row: npt.NDArray[np.int64], column: npt.NDArray[np.integer], n_rows: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Occurrences as a compressed sparse matrix of counts: (counts, columns, row starts)."""
+    """Occurrences as a compressed sparse matrix of counts: (counts, columns, row starts); those of column -1 left out."""
     width = int(column.max(initial=0)) + 1
-    key = row * width + column
-    if n_rows * width < 1 << 32:
-        key = key.astype(np.uint32)  # sorts in little more than half the time
+    kind: type = (
+        np.uint32 if n_rows * width < 1 << 32 else np.int64
+    )  # the narrower sorts in little more than half the time
+    key = (row.astype(kind) * kind(width) + column.astype(kind))[column >= 0]
     key.sort()
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, dtype=np.int64)
     counts = np.diff(np.append(first, len(key)))

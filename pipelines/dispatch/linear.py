@@ -7,6 +7,7 @@ Its decision values of texts it was not fitted to give a temperature and one off
 of Modern Neural Networks): softmax(temperature × value + offset) is the probability.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,21 +78,25 @@ def fit(texts: list[str], labels: npt.NDArray[np.str_], *, seed: int = 0) -> Tau
     counts = rows_of(texts)
     fold = folds(target, INNER_FOLDS, seed)
     value = np.zeros((len(texts), len(classes)), dtype=np.float32)
-    votes = np.zeros_like(value)
+    apart = []
     for k in range(INNER_FOLDS):
         inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         terms = choose_terms(_some(counts, inside), target[inside], len(classes))
         rows, unseen = _weighted(counts, terms, inside), _weighted(counts, terms, outside)
         coefficient, intercept = _fit_svm(rows, target[inside], len(classes))
         value[outside] = unseen @ coefficient + intercept
-        votes[outside] = nearest.votes(nearest.keep(rows, target[inside]), unseen, len(classes))
+        apart.append((outside, unseen, nearest.keep(rows, target[inside])))
     temperature, offset = calibrate(value, target)
+    logits = temperature * value + offset
+    votes = np.zeros_like(logits)
+    for outside, unseen, past in apart:
+        votes[outside] = nearest.votes(past, unseen, softmax(logits[outside]))
     terms = choose_terms(counts, target, len(classes))
     rows = _weighted(counts, terms, np.arange(len(texts)))
     coefficient, intercept = _fit_svm(rows, target, len(classes))
     past = nearest.keep(rows, target)
     model = Classifier([str(name) for name in classes], terms, coefficient, intercept, temperature, offset, past)
-    return Taught(model, temperature * value + offset, votes)
+    return Taught(model, logits, votes)
 
 
 def decide(model: Classifier, texts: list[str]) -> Floats:
@@ -99,34 +104,29 @@ def decide(model: Classifier, texts: list[str]) -> Floats:
     return read(model, texts)[0]
 
 
-def read(model: Classifier, texts: list[str]) -> tuple[Floats, Floats]:
-    """`decide`, and how much of each text the classifier has met before: the share of its characters and pairs it reads."""
+def read(
+    model: Classifier, texts: list[str], keep: Callable[[Floats], npt.NDArray[np.int64]] = lambda _: np.arange(0)
+) -> tuple[Floats, Floats, sparse.csr_matrix]:
+    """`decide`; how much of each text the classifier has met before: the share of its characters and pairs it reads; and
+    the weighted rows of those texts that `keep` picks by their logits."""
     logits, known = np.zeros((len(texts), len(model.classes)), dtype=np.float32), np.zeros(len(texts), dtype=np.float32)
+    kept = [sparse.csr_matrix((0, len(model.terms.buckets)), dtype=np.float32)]
     start = 0
     for some in grams.chunks(texts):
         end = start + len(some)
         rows, known[start:end] = _rows(model.terms, some)
         logits[start:end] = model.temperature * (rows @ model.coefficient + model.intercept) + model.offset
+        kept.append(rows[keep(logits[start:end])])
         start = end
-    return logits, known
-
-
-def votes(model: Classifier, texts: list[str]) -> Floats:
-    """What the past texts most like each text are about, texts × classes."""
-    parts = [np.zeros((0, len(model.classes)), dtype=np.float32)]
-    parts += [
-        nearest.votes(model.past, _rows(model.terms, some)[0], len(model.classes)) for some in grams.chunks(texts)
-    ]
-    return np.concatenate(parts)
+    return logits, known, sparse.csr_matrix(sparse.vstack(kept))
 
 
 def _rows(terms: Terms, texts: list[str]) -> tuple[sparse.csr_matrix, Floats]:
-    """Weighted rows of texts, and the share of what stands in each that is a term."""
+    """Weighted rows of a chunk of texts, and the share of what stands in each that is a term."""
     row, bucket = grams.occurrences(texts)
-    column = terms.column[bucket]
-    is_known = column >= 0
-    known = np.bincount(row[is_known], minlength=len(texts)) / np.maximum(np.bincount(row, minlength=len(texts)), 1)
-    return _matrix(grams.counted(row[is_known], column[is_known], len(texts)), terms), known.astype(np.float32)
+    counts = grams.counted(row, terms.column[bucket], len(texts))
+    n_known = np.diff(np.concatenate([[0], np.cumsum(counts[0])])[counts[2]])
+    return _matrix(counts, terms), (n_known / np.maximum(np.bincount(row, minlength=len(texts)), 1)).astype(np.float32)
 
 
 def softmax(logits: npt.NDArray) -> npt.NDArray:

@@ -264,9 +264,9 @@ def _save(home: Home, model: Model) -> None:
         temperature=np.array(classifier.temperature),
         offset=classifier.offset,
         experts=model.weight,
-        past_value=past.columns.data.astype(np.float16),
-        past_text=past.columns.indices.astype(np.int32),
-        past_start=past.columns.indptr.astype(np.int32),
+        past_value=past.rows.data.astype(np.float16),
+        past_term=past.rows.indices.astype(np.int32),
+        past_start=past.rows.indptr.astype(np.int32),
         past_class=past.target.astype(np.int32),
         units=np.array([[*map(str, row)] for row in model.history] or np.zeros((0, 5)), dtype=str),
     )
@@ -328,8 +328,8 @@ def load(home: Home) -> Model | None:
     try:
         with (path / "model.npz").open("rb") as file, np.load(file, allow_pickle=False) as kept:
             target = kept["past_class"].astype(np.int64)
-            columns = kept["past_value"].astype(np.float32), kept["past_text"], kept["past_start"]
-            shape = len(kept["buckets"]), len(target)
+            rows = kept["past_value"].astype(np.float32), kept["past_term"], kept["past_start"]
+            shape = len(target), len(kept["buckets"])
             classifier = linear.Classifier(
                 [str(name) for name in kept["classes"]],
                 linear.terms_of(kept["buckets"].astype(np.int64), kept["weight"]),
@@ -337,7 +337,7 @@ def load(home: Home) -> Model | None:
                 kept["intercept"],
                 float(kept["temperature"]),
                 kept["offset"],
-                nearest.Past(sparse.csr_matrix(columns, shape=shape), target),
+                nearest.Past(sparse.csr_matrix(rows, shape=shape), target),
             )
             weight = kept["experts"]
             history = [(str(a), str(b), str(c), str(d), int(n)) for a, b, c, d, n in kept["units"]]

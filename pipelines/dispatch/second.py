@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from pipelines.dispatch import linear
+from pipelines.dispatch import linear, nearest
 
-SURE = 0.98  # probability from which on nobody else is asked
+SURE = 1 - nearest.LIKELY  # probability from which on nobody else is asked: no other class can be likely
 RIDGE = 100.0  # texts that speak for the plain weights
 LEAST_TEXTS = 50
 
@@ -40,9 +40,12 @@ def chances(
 
     And how much of each text was known.
     """
-    logits, known = linear.read(classifier, texts)
-    chance = _chances(logits, lambda at: linear.votes(classifier, [texts[k] for k in at]), weight, scores)
-    return chance, known
+    logits, known, rows = linear.read(classifier, texts, lambda one: _unsure(linear.softmax(one)))
+
+    def votes(at: npt.NDArray[np.int64]) -> Floats:
+        return nearest.votes(classifier.past, rows, linear.softmax(logits[at]))
+
+    return _chances(logits, votes, weight, scores), known
 
 
 def _chances(logits: Floats, votes: Scores, weight: Floats, scores: Scores | None) -> npt.NDArray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.config import Home
 from pipelines.dispatch import duty, library, model, second
+from pipelines.errors import YanpanError
 
 N_SUGGESTED = library.N_SUGGESTED
 LEAST = 0.01  # less likely ones are not worth a line
@@ -22,6 +23,8 @@ class Tools:
     library: library.Library
     duties: duty.Duties
     model: model.Model | None
+    fault: str = ""
+    """Why there is no model though one was taught."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,18 @@ def percent(probability: float | None) -> str:
     return "" if probability is None else ">99%" if probability > 0.994 else f"{probability:.0%}"
 
 
-def tools(home: Home) -> Tools:
-    learned = model.load(home)
-    return Tools(library.load(home.reference), duty.load(home.reference, learned.history if learned else ()), learned)
+def tools(home: Home, *, goes_without: bool = False) -> Tools:
+    """Library, duty list and the model in force. A model that cannot be read raises YanpanError; with `goes_without` the
+    rest suggests alone, and `Tools.fault` says why."""
+    fault = ""
+    try:
+        learned = model.load(home)
+    except YanpanError as error:
+        if not goes_without:
+            raise
+        learned, fault = None, str(error)
+    duties = duty.load(home.reference, learned.history if learned else ())
+    return Tools(library.load(home.reference), duties, learned, fault)
 
 
 def suggest(

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from pipelines import config
-from pipelines.errors import UsageError
-from pipelines.layouts import categories, files, headers, proposal, trial
+from pipelines.errors import CheckFailed, UsageError
+from pipelines.layouts import categories, contract, files, headers, proposal, trial
 from pipelines.sources import reading
 
 Answer = tuple[dict[str, Any], str]
@@ -51,8 +51,20 @@ def run_check(options: argparse.Namespace, say: Callable) -> Answer:
     home = config.home(options.home)
     facts = reading.inspect(_one_file(options.file, say))
     known = files.chosen(home, options.source, options.layout)
-    found = trial.check(facts, known, today=date.today())
+    found = trial.check(facts, known, today=date.today(), n=None if options.all else trial.TRIAL_ROWS)
+    if options.strict and (found["n_rejected"] or not found["n_events"]):
+        say(_check_text(found))
+        raise CheckFailed(
+            f"{found['file']}：{found['n_rows']:,} 行里有 {found['n_rejected']:,} 行不能入库，各行的原因和改法见上。",
+            result=found,
+        )
     return found, _check_text(found)
+
+
+def run_contract(options: argparse.Namespace, say: Callable) -> Answer:
+    known = files.load_all(config.home(options.home))
+    written = contract.write(options.out, known)
+    return {"files": [str(path) for path in written]}, f"已写入 {len(written)} 页数据约定：{options.out}。"
 
 
 def run_add(options: argparse.Namespace, say: Callable) -> Answer:
@@ -160,7 +172,7 @@ def _check_text(found: dict) -> str:
     lines = [
         f"{found['file']}：版式“{found['title']}”（{found['source']}/{found['layout']}），"
         f"对上 {len(header['matched'])} 列，不读取 {len(header['dropped'])} 列。",
-        f"试读 {found['n_rows']:,} 行：可入库 {found['n_events']:,} 行，{found['n_items']:,} 件"
+        f"{'读了全部' if found['is_whole'] else '试读前'} {found['n_rows']:,} 行：可入库 {found['n_events']:,} 行，{found['n_items']:,} 件"
         + (f"，登记于 {found['date_from']} 至 {found['date_to']}。" if found["date_from"] else "。"),
     ]
     for rule in found["rules"]:
@@ -202,6 +214,7 @@ RUN: dict[str, Callable[[argparse.Namespace, Callable], Answer]] = {
     "list": run_list,
     "propose": run_propose,
     "check": run_check,
+    "contract": run_contract,
     "add": run_add,
     "remove": run_remove,
 }

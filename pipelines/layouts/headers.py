@@ -95,6 +95,13 @@ def notes() -> dict[str, str]:
         return {row["field"]: row["note"] for row in csv.DictReader(lines)}
 
 
+@cache
+def examples() -> dict[str, str]:
+    """Our name → an invented cell, as an office would write it."""
+    with (SEEDS / "intake_field.csv").open(encoding="utf-8", newline="") as lines:
+        return {row["field"]: row["example"] for row in csv.DictReader(lines)}
+
+
 def nearest(word: str, known: list[str]) -> str | None:
     """The known word that was probably meant."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)

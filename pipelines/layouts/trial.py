@@ -1,7 +1,9 @@
 """What would happen to the first rows of this file? A dry run through recognition and normalisation; nothing is written."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
-from itertools import islice
 
 import polars as pl
 
@@ -23,132 +25,151 @@ ENDS_IN = {
 NOT_SHOWN = ("place", "line_number", "number_part", "marks", "is_confidential", "handling_role")
 
 
-def check(facts: reading.FileFacts, layouts: files.Layouts, *, today: date | None = None, n: int = TRIAL_ROWS) -> dict:
+def check(
+    facts: reading.FileFacts, layouts: files.Layouts, *, today: date | None = None, n: int | None = TRIAL_ROWS
+) -> dict:
     """Which layout fits, which headers match, and, of the first `n` rows, how many go where and how full each field is.
 
-    Plain data: file, source, layout, title, header {matched, missing, dropped}, n_rows, n_events, n_items, rules
-    [{rule, n, column, hint, rows}], fields [{field, label, filled_share}], unknown_status [{word, n}],
-    control_totals, notes, date_from, date_to, next_step. Raises SourceError where no layout fits.
+    n: None is the whole file, block by block. Plain data: file, source, layout, title, is_whole (was the whole file
+    read?), header {matched, missing, dropped}, n_rows, n_events, n_items, n_rejected, rules [{rule, n, column, hint,
+    rows}], fields [{field, label, filled_share}], unknown_status [{word, n}], control_totals, notes, date_from, date_to,
+    next_step. Raises SourceError where no layout fits.
     """
     plan = recognise(facts, layouts)
-    raw, wrong = _first_rows(plan, n)
     if plan.source in REGISTERS:
-        return _check_register(plan, raw, wrong, today)
-    events, rejected = SOURCES[plan.source].normalise(raw, plan.layout, today=today)
-    every = pl.concat([rejected, wrong])
+        return _check_register(plan, n, today)
+    n_raw, n_events, n_filled, unknown = 0, 0, Counter[str](), Counter[str]()
+    rules, totals, numbers, days = [], [], [], []
+    for raw, wrong in _blocks(plan, n):
+        events, rejected = SOURCES[plan.source].normalise(raw, plan.layout, today=today)
+        n_raw, n_events = n_raw + len(raw), n_events + len(events)
+        n_filled.update({name: len(events) - events[name].null_count() for name in events.columns})
+        unknown.update(masked_state(events["unknown_status"].drop_nulls()).to_list())
+        rules.append(_by_rule(pl.concat([rejected, wrong])))
+        totals.append(control_totals(raw, plan.layout))
+        numbers.append(events["item_number"].hash().unique())
+        days += [day for day in (events["registered_at"].min(), events["registered_at"].max()) if day is not None]
     present = set(plan.wanted.values())
     found_fields = {plan.layout["columns"][header] for header in present}
-    rules = _rules(every)
-    n_bad = sum(rule["n"] for rule in rules if rule["rule"] != "out_of_scope")
-    return {
-        "file": plan.file_name,
-        "source": plan.source,
-        "layout": plan.layout_name,
-        "title": plan.layout["title"],
-        "header": {
-            "matched": [
-                {
-                    "header": header,
-                    "field": plan.layout["columns"][known],
-                    "label": headers.labels()[plan.layout["columns"][known]],
-                }
-                for header, known in plan.wanted.items()
-            ],
-            "missing": [
-                header
-                for header, name in plan.layout["columns"].items()
-                if header not in present and name not in found_fields and name not in NOT_SHOWN
-            ],
-            "dropped": plan.dropped,
-        },
-        "n_rows": len(events) + len(every),
-        "n_events": len(events),
-        "n_items": events["item_number"].n_unique(),
-        "rules": rules,
-        "fields": _filled(events, found_fields | set(plan.layout.get("constants", {}))),
-        "unknown_status": [
-            {"word": word[:20], "n": count}
-            for word, count in masked_state(events["unknown_status"].drop_nulls()).value_counts(sort=True).iter_rows()
-        ][:20],
-        "control_totals": control_totals(raw, plan.layout).to_dicts(),
+    matched = [
+        {
+            "header": header,
+            "field": plan.layout["columns"][known],
+            "label": headers.labels()[plan.layout["columns"][known]],
+        }
+        for header, known in plan.wanted.items()
+    ]
+    missing = [
+        header
+        for header, name in plan.layout["columns"].items()
+        if header not in present and name not in found_fields and name not in NOT_SHOWN
+    ]
+    return _told(plan, n is None or n_raw < n, matched, missing, n_events, _rules(rules)) | {
+        "n_items": pl.concat(numbers).n_unique(),
+        "fields": _filled(n_events, n_filled, found_fields | set(plan.layout.get("constants", {}))),
+        "unknown_status": [{"word": word[:20], "n": count} for word, count in unknown.most_common(20)],
+        "control_totals": pl.concat(totals).to_dicts(),
         "notes": list(facts.notes),
-        "date_from": _day(events["registered_at"].min()),
-        "date_to": _day(events["registered_at"].max()),
-        "next_step": _next_step(plan, len(events), n_bad, rules),
+        "date_from": _day(min(days, default=None)),
+        "date_to": _day(max(days, default=None)),
     }
 
 
-def _check_register(plan: Recognised, raw: pl.DataFrame, wrong: pl.DataFrame, today: date | None) -> dict:
-    """The same for a file whose rows are no items: its layout is built in, there is no field to choose."""
-    rows, rejected = REGISTERS[plan.source].normalise(raw, plan.layout, today=today)
-    every = pl.concat([rejected, wrong.select(rejected.columns)])
-    rules = _rules(every)
-    opened = next(rows[name] for name, kind in rows.schema.items() if kind == pl.Date)
+def _told(
+    plan: Recognised, is_whole: bool, matched: list[dict], missing: list[str], n_events: int, rules: list[dict]
+) -> dict:
+    """What is said of any file; a register, which has no fields to choose, adds less to it."""
+    n_rejected = sum(rule["n"] for rule in rules if rule["rule"] != "out_of_scope")
     return {
         "file": plan.file_name,
         "source": plan.source,
         "layout": plan.layout_name,
         "title": plan.layout["title"],
-        "header": {
-            "matched": [{"header": one, "field": known, "label": known} for one, known in plan.wanted.items()],
-            "missing": [],
-            "dropped": plan.dropped,
-        },
-        "n_rows": len(rows) + len(every),
-        "n_events": len(rows),
-        "n_items": len(rows),
+        "is_whole": is_whole,
+        "header": {"matched": matched, "missing": missing, "dropped": plan.dropped},
+        "n_rows": n_events + sum(rule["n"] for rule in rules),
+        "n_events": n_events,
+        "n_items": n_events,
+        "n_rejected": n_rejected,
         "rules": rules,
         "fields": [],
         "unknown_status": [],
         "control_totals": [],
-        "notes": list(plan.tables[0].facts.notes),
-        "date_from": _day(opened.min()),
-        "date_to": _day(opened.max()),
-        "next_step": _next_step(plan, len(rows), sum(r["n"] for r in rules if r["rule"] != "out_of_scope"), rules),
+        "next_step": _next_step(plan, n_events, n_rejected, rules),
     }
 
 
-def _first_rows(plan: Recognised, n: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    raws, wrongs, n_read = [], [], 0
-    blocks = reading.read(plan.tables[0], list(plan.wanted))
-    for rows, wrong in islice(blocks, 1_000):
-        raws.append(rows)
-        wrongs.append(wrong)
-        n_read += len(rows)
-        if n_read >= n:
-            break
-    close = getattr(blocks, "close", None)
-    if close:
-        close()
-    raw = pl.concat(raws).head(n).rename(plan.wanted)
-    last = raw["source_row"].max()
-    wrong = pl.concat(wrongs)
-    return raw, wrong.filter(pl.col("source_row") <= last) if last is not None else wrong
+def _check_register(plan: Recognised, n: int | None, today: date | None) -> dict:
+    """The same for a file whose rows are no items: its layout is built in, there is no field to choose."""
+    blocks = list(_blocks(plan, n))
+    raw = pl.concat([raw for raw, _ in blocks])
+    rows, rejected = REGISTERS[plan.source].normalise(raw, plan.layout, today=today)
+    wrong = [wrong.select(rejected.columns) for _, wrong in blocks]
+    opened = next(rows[name] for name, kind in rows.schema.items() if kind == pl.Date)
+    matched = [
+        {"header": one, "field": plan.layout["columns"][known], "label": known} for one, known in plan.wanted.items()
+    ]
+    return _told(
+        plan, n is None or len(raw) < n, matched, [], len(rows), _rules([_by_rule(pl.concat([rejected, *wrong]))])
+    ) | {
+        "notes": list(plan.tables[0].facts.notes),
+        "date_from": _day(opened.min()),
+        "date_to": _day(opened.max()),
+    }
 
 
-def _rules(rejected: pl.DataFrame) -> list[dict]:
-    """How many rows each rule took, with the first rows it took."""
-    counted = rejected.group_by("rule", maintain_order=True).agg(
+def _blocks(plan: Recognised, n: int | None) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The rows of the file, or its first `n`, under the layout's headers; with them the rows that were not even rows."""
+    left = n
+    for table in plan.tables:
+        with closing(reading.read(table, list(plan.wanted))) as blocks:
+            for rows, wrong in blocks:
+                if left is not None and len(rows) >= left:
+                    rows = rows.head(left)
+                    yield rows.rename(plan.wanted), wrong.filter(pl.col("source_row") <= rows["source_row"].max())
+                    return
+                yield rows.rename(plan.wanted), wrong
+                left = None if left is None else left - len(rows)
+
+
+def _by_rule(rejected: pl.DataFrame) -> pl.DataFrame:
+    """How many rows of a block each rule took, with the first rows it took."""
+    return rejected.group_by("rule", maintain_order=True).agg(
         pl.len().alias("n"),
         pl.col("column_name").first().alias("column"),
         pl.col("hint").first(),
         pl.col("source_row").sort().head(5).alias("rows"),
     )
-    return counted.sort(["n", "rule"], descending=[True, False]).to_dicts()
 
 
-def _filled(events: pl.DataFrame, names: set[str]) -> list[dict]:
+def _rules(blocks: list[pl.DataFrame]) -> list[dict]:
+    """The same of all blocks, the rule that took most first."""
+    together = (
+        pl.concat(blocks)
+        .group_by("rule", maintain_order=True)
+        .agg(
+            pl.col("n").sum(),
+            pl.col("column", "hint").first(),
+            pl.col("rows").explode().sort().head(5),
+        )
+    )
+    return together.sort(["n", "rule"], descending=[True, False]).to_dicts()
+
+
+def _filled(n_events: int, n_filled: Counter[str], names: set[str]) -> list[dict]:
+    def share(column: str) -> float | None:
+        return round(n_filled[column] / n_events, 4) if n_events else None
+
     rows = []
     for name, label in headers.labels().items():
         column = ENDS_IN.get(name, name)
-        if name in names and name not in NOT_SHOWN and column in events.columns:
-            share = 1 - events[column].null_count() / len(events) if len(events) else None
-            rows.append({"field": name, "label": label, "filled_share": share if share is None else round(share, 4)})
-    if "place" in names and len(events):
+        if name in names and name not in NOT_SHOWN and column in n_filled:
+            rows.append({"field": name, "label": label, "filled_share": share(column)})
+    if "place" in names and n_events:
         for name in ("county_name", "town_name", "community_name"):
             if name not in names:
-                share = round(1 - events[name].null_count() / len(events), 4)
-                rows.append({"field": name, "label": f"{headers.labels()[name]}（从地点切出）", "filled_share": share})
+                label = f"{headers.labels()[name]}（从地点切出）"
+                rows.append({"field": name, "label": label, "filled_share": share(name)})
     return rows
 
 

@@ -230,28 +230,30 @@ def parse_place(text: pl.Series, is_reversed: bool = False) -> pl.DataFrame:
     return pl.DataFrame({"raw": text}).join(cut, on="raw", how="left", maintain_order="left").select(names)
 
 
+FLAG_WORDS = {
+    **dict.fromkeys(
+        ("是", "有", "1", "Y", "y", "true", "True", "TRUE", "已解决", "基本解决", "解决", "重复", "已办结"), True
+    ),
+    **dict.fromkeys(("联名信", "集体访", "群体", "集体"), True),
+    **dict.fromkeys(
+        ("否", "无", "0", "N", "n", "false", "False", "FALSE", "未解决", "不重复", "未办结", "不是"), False
+    ),
+}
+SATISFACTION_WORDS = {
+    **dict.fromkeys(("满意", "非常满意", "很满意", "是", "0"), "satisfied"),
+    **dict.fromkeys(("基本满意", "一般", "较满意", "比较满意", "1"), "fairly_satisfied"),
+    **dict.fromkeys(("不满意", "非常不满意", "很不满意", "否", "3"), "dissatisfied"),
+}
+
+
 def parse_flag(text: pl.Series) -> pl.Series:
     """是/否 and their kin as a boolean."""
-    words = {
-        **dict.fromkeys(
-            ("是", "有", "1", "Y", "y", "true", "True", "TRUE", "已解决", "基本解决", "解决", "重复", "已办结"), True
-        ),
-        **dict.fromkeys(("联名信", "集体访", "群体", "集体"), True),
-        **dict.fromkeys(
-            ("否", "无", "0", "N", "n", "false", "False", "FALSE", "未解决", "不重复", "未办结", "不是"), False
-        ),
-    }
-    return text.replace_strict(words, default=None, return_dtype=pl.Boolean)
+    return text.replace_strict(FLAG_WORDS, default=None, return_dtype=pl.Boolean)
 
 
 def parse_satisfaction(text: pl.Series) -> pl.Series:
     """satisfied, fairly_satisfied, dissatisfied; anything else means not rated."""
-    words = {
-        **dict.fromkeys(("满意", "非常满意", "很满意", "是", "0"), "satisfied"),
-        **dict.fromkeys(("基本满意", "一般", "较满意", "比较满意", "1"), "fairly_satisfied"),
-        **dict.fromkeys(("不满意", "非常不满意", "很不满意", "否", "3"), "dissatisfied"),
-    }
-    return text.replace_strict(words, default=None, return_dtype=pl.String)
+    return text.replace_strict(SATISFACTION_WORDS, default=None, return_dtype=pl.String)
 
 
 def parse_count(text: pl.Series, lowest: int = 1, highest: int = 9999) -> pl.Series:

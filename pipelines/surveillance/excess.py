@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from pipelines.detectors.predictive import predictive_exceedance
+from pipelines.detectors.predictive import Detection, predictive_exceedance
+from pipelines.surveillance import kept
 from pipelines.surveillance.record import EVIDENCE_COLUMNS, Record
 from pipelines.surveillance.weeks import around_festival
 
@@ -51,14 +52,19 @@ def detect(record: Record, *, evaluate: int = HISTORY_WEEKS) -> tuple[pl.DataFra
 
 
 def detect_sums(
-    record: Record, sums: pl.DataFrame, *, levels: Sequence[str] = PLACE_LEVELS, evaluate: int = HISTORY_WEEKS
+    record: Record,
+    sums: pl.DataFrame,
+    *,
+    levels: Sequence[str] = PLACE_LEVELS,
+    evaluate: int = HISTORY_WEEKS,
+    name: str = "",
 ) -> pl.DataFrame:
     """Judge sums of issues as `detect` judges a group of issues: its verdicts, the sum's name as issue_code.
 
-    `sums`: issue_code, sum_name; an issue is part of one sum or none.
+    `sums`: issue_code, sum_name; an issue is part of one sum or none. `name`: of what the sums are, in `record.kept`.
     """
     counts = _numbered(record).join(sums, on="issue_code").drop("issue_code").rename({"sum_name": "issue_code"})
-    judged = _judge_levels(record, counts, levels, evaluate, is_group=True)
+    judged = _judge_levels(record, counts, levels, evaluate, is_group=True, name=name)
     verdicts = pl.concat([_nothing(), *(verdicts for verdicts, _ in judged)])
     return verdicts.sort("week_start_on", "place_level", "place_code", "issue_code")
 
@@ -75,7 +81,7 @@ def _numbered(record: Record) -> pl.DataFrame:
 
 
 def _judge_levels(
-    record: Record, counted: pl.DataFrame, levels: Sequence[str], evaluate: int, *, is_group: bool
+    record: Record, counted: pl.DataFrame, levels: Sequence[str], evaluate: int, *, is_group: bool, name: str = ""
 ) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
     """Verdicts and families of each level of places that has a count. `counted`: with the number of the week."""
     if counted.is_empty():
@@ -83,7 +89,10 @@ def _judge_levels(
     weeks = record.weeks["week_start_on"].to_list()
     whole, codes = _matrix(counted.with_columns(pl.lit(record.city_code).alias("place_code")), len(weeks))
     row_of = {code: row for row, code in enumerate(codes["issue_code"])}
-    judged = [_judge(record, counted, level, whole, row_of, weeks, evaluate, is_group) for level in levels]
+    named = f"{name}{'group' if is_group else 'issue'}"
+    judged = [
+        _judge(record, counted, level, whole, row_of, weeks, evaluate, is_group, f"{named} {level}") for level in levels
+    ]
     return [one for one in judged if one]
 
 
@@ -116,6 +125,7 @@ def _judge(
     weeks: list,
     evaluate: int,
     is_group: bool,
+    name: str,
 ) -> tuple[pl.DataFrame, pl.DataFrame] | None:
     column = pl.lit(record.city_code) if level == "city" else pl.col(f"{level}_code")
     county = pl.lit(None, pl.String) if level == "city" else pl.col("county_code")
@@ -130,21 +140,48 @@ def _judge(
     row = np.array([row_of[code] for code in series["issue_code"]])
     activity, variance = _activity(record, weeks, series["in_county"])
     whole_city = _activity(record, weeks, pl.Series([None], dtype=pl.String))[0]
-    judged = predictive_exceedance(
-        observed,
-        parent=None if level == "city" else whole,
-        parent_of=None if level == "city" else row,
-        activity=activity,
-        activity_variance=variance,
-        parent_activity=None if level == "city" else whole_city[0],
-        covariates=around_festival(weeks, record.festivals),
-        groups=row,
-        known_from=np.zeros(len(row)) if level == "city" else series["since"].to_numpy(),
-        alpha=ALPHA,
-        bounds_from=SILENT_BELOW,
-        season_known=SEASON_WEEKS,
-        evaluate=evaluate,
-    )
+    festival = around_festival(weeks, record.festivals)
+    since_week = np.zeros(len(row)) if level == "city" else series["since"].to_numpy()
+
+    def judge(rows: np.ndarray, n_weeks: int) -> Detection:
+        return predictive_exceedance(
+            observed[rows],
+            parent=None if level == "city" else whole,
+            parent_of=None if level == "city" else row[rows],
+            activity=activity[rows],
+            activity_variance=variance[rows],
+            parent_activity=None if level == "city" else whole_city[0],
+            covariates=festival,
+            groups=row[rows],
+            known_from=since_week[rows],
+            alpha=ALPHA,
+            # Kept verdicts need a bound in every week: in which ones it will be shown, later weeks decide.
+            bounds_from=SILENT_BELOW if record.kept is None else 0.0,
+            season_known=SEASON_WEEKS,
+            evaluate=n_weeks,
+        )
+
+    if record.kept is None:
+        judged = judge(np.arange(len(row)), evaluate)
+    else:
+        same = [np.broadcast_to(values, observed.shape) for values in (whole_city[0], *festival.T)]
+        judged = kept.judged(
+            record.kept,
+            name,
+            places=series["place_code"].to_list(),
+            issues=series["issue_code"].to_list(),
+            mondays=weeks,
+            by_week=[
+                observed,
+                activity,
+                variance,
+                whole[row],
+                np.broadcast_to(since_week[:, None], observed.shape),
+                *same,
+            ],
+            evaluate=evaluate,
+            judge=judge,
+        )
     # Of a group the share in the city has a season too: the mix of its issues differs from place to place.
     is_young = (judged.method == "flat") | (is_group & (judged.method == "share") & (judged.weeks < SEASON_WEEKS))
     reason = np.where(is_young, SEASON_UNKNOWN, judged.reason)

@@ -43,6 +43,7 @@ HEAD = 400  # characters of title and text that are looked at: what it is about 
 GRAM = 3
 GRAM_BITS = 23  # trigrams are hashed to 8 million numbers
 MAX_SHARE = 0.01  # what a hundredth of the others write too is no name
+BLOCK_ITEMS = 50_000  # taken to trigrams at a time, to bound the memory
 PRIOR_EVENTS = 50.0  # a group's shares lean on the city's as if it had that many more items
 MIN_TEXT = 7.0  # about one trigram that nobody else writes
 JOIN = 8.5
@@ -192,7 +193,11 @@ def _without(text: pl.Expr, words: list[str], put: str) -> pl.Expr:
 
 def _features(items: pl.DataFrame, place_names: list[str]) -> tuple[Ints, Ints]:
     """Which item has which trigram: two columns, sorted, every pair once; the trigrams that occur numbered from 0."""
-    item, gram = _trigrams(clean(items, place_names))
+    parts = []
+    for first in range(0, len(items), BLOCK_ITEMS):
+        item, gram = _trigrams(clean(items[first : first + BLOCK_ITEMS], place_names))
+        parts.append((item + np.int32(first), gram))
+    item, gram = (np.concatenate([part[k] for part in parts] or [np.zeros(0, np.int32)]) for k in (0, 1))
     occurs = np.zeros(1 << GRAM_BITS, dtype=bool)
     occurs[gram] = True
     found = np.flatnonzero(occurs)

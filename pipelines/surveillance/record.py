@@ -5,6 +5,8 @@ from datetime import date
 
 import polars as pl
 
+from pipelines.surveillance.kept import Kept
+
 EVIDENCE_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "week_start_on": pl.Date,
     "kind": pl.String,  # excess | channel | rise | repeat | cluster | overdue | satisfaction | returns
@@ -37,3 +39,4 @@ class Record:
     city_code: str
     festivals: list[date] | None = None  # that move through the year; default: Spring Festival
     arrived: pl.DataFrame | None = None  # week_start_on, county_code, share, variance: see `weeks.completeness`
+    kept: Kept | None = None  # verdicts of an earlier run; None: all are made anew

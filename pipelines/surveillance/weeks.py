@@ -27,10 +27,11 @@ def activity(calendar: pl.DataFrame, daily: pl.DataFrame) -> pl.DataFrame:
     """How much registering each week's working days and days off allow, relative to an ordinary week.
 
     `calendar`: day_on, week_start_on, is_workday; `daily`: registered_on, n_events. Adds `activity`, one row a week.
-    A day off counts as the share of a working day's items that days off have had.
+    A day off counts as the share of a working day's items that days off have had, in hundredths: a new week is to leave
+    the weeks before as they are.
     """
     days = calendar.join(daily, left_on="day_on", right_on="registered_on", how="left").fill_null(0)
-    off = days_off_share(days)
+    off = round(days_off_share(days), 2)
     weight = pl.when("is_workday").then(1.0).otherwise(off)
     return days.group_by("week_start_on").agg((weight.sum() / (5 + 2 * off)).alias("activity")).sort("week_start_on")
 

@@ -1,6 +1,7 @@
 -- Items by registration day: the figures of every headline and trend.
 -- grain: registered_on, source, county_code, issue_code
 -- inputs: event
+-- refresh: registered_on by registered_on
 select
     registered_on,
     source,

@@ -1,6 +1,7 @@
 -- Items by day of registration, of occurrence and of closing, down to the town: the figures of every trend.
 -- grain: date_basis, day_on, source, county_code, town_code, issue_code
 -- inputs: event
+-- refresh: day_on by registered_on, occurred_on, closed_at
 -- An item without the date stands in no row of that basis; how many of a registration day have it, the registered rows say.
 select
     date_basis,

@@ -1,6 +1,8 @@
 -- Items registered up to the as-of day, with our place and issue codes, ready for drilling.
 -- grain: event_key
 -- inputs: known_event, known_co_unit, known_batch, resolved_place, resolved_position, resolved_category, known_suggestion, build_parameter, deadline_kind, kind_rule, deadline_day, outcome_batch
+-- refresh: items
+-- turns: known_event registered_at, known_event accepted_at, known_event closed_at, event due_at
 select
     lower(printf('%016x', e.event_id)) as event_key,
     e.source,

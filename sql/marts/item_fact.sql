@@ -1,28 +1,15 @@
 -- What is so of each item, as far as the as-of day knows: the facts and dates that sql/seeds/kpi.csv makes indicators of.
 -- Null: the item's file does not say.
 -- grain: event_key
--- inputs: event, known_event, known_batch, build_parameter
+-- inputs: event, known_event, known_batch, layout_fact, build_parameter
+-- refresh: items
+-- turns: known_event registered_at, known_event registered_at + interval 15 day, known_event registered_at + interval 30 day, known_event transferred_at, known_event accepted_at, known_event replied_at, known_event closed_at, known_event closed_at + interval 30 day, known_event rated_at, event due_at
 -- A layout that never fills a column does not have it: all its items are null there. Where it has, an empty cell means
 -- that it has not happened: not passed on, not accepted, not rated, never returned.
 -- 15 and 30 days from registration are how provinces count 及时受理率: 15 to pass on, 15 more to give notice (条例22、23条).
 -- An item unrated 30 days after closing counts as 超期未评价 from then on.
-with told as (
-    select
-        e.source,
-        b.layout,
-        count(e.transferred_at) > 0 as has_transfer,
-        count(e.accepted_at) > 0 as has_acceptance,
-        count(*) filter (where e.closed_at is not null or e.status in ('replied', 'closed', 'declined')) > 0
-            as has_outcome,
-        count(e.n_returns) > 0 as has_return,
-        count(e.satisfaction) > 0 as has_rating,
-        count(e.bureau_satisfaction) > 0 as has_bureau_rating
-    from known_event as e
-    left join known_batch as b on b.batch_id = e.batch_id
-    group by e.source, b.layout
-),
 -- One row an item, nothing in it later than the as-of day. What is asked of people is asked at the closing or later.
-seen as (
+with seen as (
     select
         e.event_key,
         e.source,
@@ -62,7 +49,7 @@ seen as (
     inner join known_event as k on lower(printf('%016x', k.event_id)) = e.event_key
     cross join build_parameter as p
     left join known_batch as b on b.batch_id = k.batch_id
-    inner join told as t on t.source = e.source and t.layout is not distinct from b.layout
+    inner join layout_fact as t on t.source = e.source and t.layout is not distinct from b.layout
 )
 select
     event_key,

@@ -1,6 +1,7 @@
 -- How complete and usable is each field, by source and registration week?
 -- grain: week_start_on, source, field_name
 -- inputs: quality_week, known_event, resolved_place, resolved_category, provisional_issue, build_parameter
+-- refresh: week_start_on by registered_on
 with counted as (
     select
         cast(date_trunc('week', e.registered_at) as date) as week_start_on,

@@ -4,9 +4,8 @@
 with recent as (
     select f.*
     from event_fault as f
-    cross join build_parameter as p
     where
-        f.registered_on >= cast(p.as_of_end as date) - 91
+        f.registered_on >= (select cast(as_of_end as date) - 91 from build_parameter)
         and (
             f.is_place_missing
             or f.is_category_missing

@@ -1,6 +1,7 @@
 -- How well are the items of each registration week filled in? Counts of faults; one item can have several.
 -- grain: week_start_on, source
 -- inputs: event_fault
+-- refresh: week_start_on by registered_on
 select
     cast(date_trunc('week', registered_on) as date) as week_start_on,
     source,

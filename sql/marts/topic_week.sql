@@ -1,6 +1,7 @@
 -- Items of each topic by registration week down to the community: the figures of the topic pages.
 -- grain: topic_id, week_start_on, source, county_code, town_code, community_code, issue_code
 -- inputs: event, topic_issue
+-- refresh: week_start_on by registered_on
 -- An issue may be part of several topics, and an item with it: topics do not add up.
 select
     t.topic_id,

@@ -1,6 +1,7 @@
 -- Items by registration week down to the community: the figures of every map and of the detectors.
 -- grain: week_start_on, source, county_code, town_code, community_code, issue_code
 -- inputs: event
+-- refresh: week_start_on by registered_on
 select
     cast(date_trunc('week', registered_on) as date) as week_start_on,
     source,

@@ -1,7 +1,8 @@
 -- What became of the items of a place, unit and issue, by the week in which it is known: repeats by registration,
 -- overdue by deadline, dissatisfaction and returns by closing. A file without a column leaves it unknown (null), not 0.
 -- grain: week_start_on, county_code, town_code, unit_name, issue_code
--- inputs: event, known_event
+-- inputs: event, known_event, returning_batch
+-- refresh: week_start_on by registered_on, due_at, closed_at
 select
     week_start_on,
     county_code,
@@ -68,7 +69,7 @@ from (
     left join (
         select lower(printf('%016x', event_id)) as event_key, n_returns
         from known_event
-        where batch_id in (select batch_id from known_event where n_returns is not null)
+        where batch_id in (select batch_id from returning_batch)
     ) as r on r.event_key = e.event_key
     where e.satisfaction is not null or e.closed_at is not null
     group by

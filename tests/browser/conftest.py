@@ -40,9 +40,9 @@ def site(demo_home) -> Iterator[str]:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[str]:
+def served(home: Path, *, port: int = 0) -> Iterator[str]:
     """A dashboard over this home, as long as it is needed."""
-    command = [sys.executable, "-m", "app.server", "--port", "0"]
+    command = [sys.executable, "-m", "app.server", "--port", str(port)]
     environment = {**os.environ, "YANPAN_HOME": str(home), "PYTHONUTF8": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as server:
         assert server.stdout is not None

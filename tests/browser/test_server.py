@@ -27,6 +27,15 @@ def test_healthz_names_the_version(site):
         assert json.load(answer) == {"status": "ok", "version": "marts-000001"}
 
 
+def test_readiness_and_numbers_for_this_machine(site):
+    with asked(f"{site}/readyz") as answer:
+        assert json.load(answer) == {"status": "ready", "marts": "ok", "state": "ok"}
+    with asked(f"{site}/metrics") as answer:
+        assert "yanpan_marts_version 1.0" in answer.read().decode()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        asked(f"{site}/metrics", **{"X-Forwarded-For": "10.1.2.3"})
+
+
 @pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/agent/info"])
 def test_internal_paths_are_closed(site, path):
     with pytest.raises(urllib.error.HTTPError, match="404"):
@@ -59,7 +68,7 @@ def test_the_api_stands_beside_the_pages(site):
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "example.com"])
 def test_other_hosts_are_refused_in_a_sentence(host, capsys):
     assert server.main(["--host", host]) == 2
-    assert "没有登录功能" in capsys.readouterr().err
+    assert "没有启用登录" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_said(site, capsys):

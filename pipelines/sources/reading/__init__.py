@@ -7,7 +7,7 @@ line of a header of two. Everything is read where it lies, in blocks; nothing ra
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -159,7 +159,7 @@ def previews(facts: FileFacts) -> list[Preview]:
     return [replace(one, rows=headers.combined(one.rows)) for one in _reader(facts).previews(facts)]
 
 
-def read(table: Table, wanted: list[str]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+def read(table: Table, wanted: list[str]) -> Generator[tuple[pl.DataFrame, pl.DataFrame]]:
     """The rows below the header, as text, in blocks: (rows, rows that cannot be cut into fields).
 
     `wanted`: the headers to keep; all other columns, the identifying ones among them, are not even parsed out.
