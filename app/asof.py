@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from app import jobs, marts, wording
+from app import address, jobs, marts, wording
 from app.access import signin
 from app.parts import running
 
@@ -21,7 +21,7 @@ RECONSTRUCTED = "reconstructed"
 def keep() -> None:
     """Called before each page run: the day chosen goes along to a page whose address does not name one."""
     if marts.AS_OF not in st.query_params and st.session_state.get(marts.AS_OF_KEY):
-        st.query_params[marts.AS_OF] = st.session_state[marts.AS_OF_KEY]
+        address.write(marts.AS_OF, st.session_state[marts.AS_OF_KEY])
 
 
 def picker(about: Mapping[str, str], today: date) -> None:
@@ -90,14 +90,14 @@ def _go() -> None:
     if not chosen:
         _leave()
         return
-    st.query_params[marts.AS_OF] = chosen
-    st.query_params.pop("week", None)  # the newest week of that day, not of today
+    address.write(marts.AS_OF, chosen)
+    address.write("week", None)  # the newest week of that day, not of today
 
 
 def _leave() -> None:
     st.session_state.pop(marts.AS_OF_KEY, None)
     for name in (marts.AS_OF, "week"):
-        st.query_params.pop(name, None)
+        address.write(name, None)
 
 
 def _words(code: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import polars as pl
 import streamlit as st
 
-from app import asof, marts, page, roles, wording
+from app import address, asof, marts, page, roles, wording
 from app.access import signin
 
 PERIODS = {1: "1周", 4: "4周", 13: "13周", 26: "26周", 52: "52周"}
@@ -98,6 +98,7 @@ WIDTHS = {"weeks": 1.45, "week": 1.6, "issue": 1.2}
 def arrive(page_name: str) -> None:
     """Called before each page run: is the reader here by the menu, from another page? Then filters go along."""
     left = st.session_state.get("_page", page_name)
+    address.arrive(is_new_page=left != page_name)
     by_link = any(key in st.query_params for key in (*CARRIED, "place", "id"))
     st.session_state[NEW_PAGE] = left != page_name  # its widgets do not have the last page's values
     st.session_state[BY_MENU] = left != page_name and not by_link
@@ -236,11 +237,7 @@ def take_from_url(key: str, allowed: list[str], default: str) -> None:
 def put_in_url(key: str, value: str, default: str | None) -> None:
     """Keep the URL in step with the widget. A default that a link spells out stays: each change of the URL is a step back."""
     wanted = None if value == default != st.query_params.get(key) else value
-    if st.query_params.get(key) != wanted:
-        if wanted is None:
-            del st.query_params[key]
-        else:
-            st.query_params[key] = wanted
+    address.write(key, wanted)
     st.session_state[f"_url_{key}"] = wanted
     if key in CARRIED:
         carry(key, wanted)
@@ -249,7 +246,7 @@ def put_in_url(key: str, value: str, default: str | None) -> None:
 def forget(key: str) -> None:
     """Back to the default, in the widget and in the URL."""
     st.session_state.pop(key, None)
-    st.query_params.pop(key, None)
+    address.write(key, None)
     st.session_state[f"_url_{key}"] = None
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import asof, disclosure, downloads, fields, marts, palette, theme, versions, wording
+from app import address, asof, disclosure, downloads, fields, marts, palette, theme, versions, wording
 from app.charts.style import CONFIG
 from app.parts import saved
 
@@ -88,8 +88,9 @@ def opened(title: str, question: str, *, lead: str = "") -> Edition | None:
         saved.menu(wording.week_code(edition.last_full_week))
     if edition.replayed:
         st.html(f'<p class="replayed">{wording.escape(edition.replayed)}</p>')
-    lost = st.query_params.pop(LOST, None)
+    lost = st.query_params.get(LOST)
     if lost is not None:
+        address.write(LOST, None)
         quiet(f"没有“{lost[:40]}”这个页面，已转到「{title}」。其他页面在上面的菜单里。")
     if is_stale(edition):
         quiet(f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库；本页都以这一天为界。")

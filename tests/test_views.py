@@ -156,6 +156,21 @@ def test_a_new_version_is_followed_without_a_restart(full, tmp_path, monkeypatch
     assert "版本 99" in said(at.run())
 
 
+def test_a_choice_made_before_the_browser_heard_of_the_last_one_loses_neither(full):
+    at = opened("trends")
+    before = dict(at.query_params)
+    at.selectbox(key="source").set_value("grid").run()
+    at.query_params.clear()
+    for name, value in before.items():  # the browser was not told yet: it asks with the address of before
+        at.query_params[name] = value
+    at.segmented_control(key="grain").set_value("month").run()
+    assert at.selectbox(key="source").value == "grid" and at.segmented_control(key="grain").value == "month"
+    assert (at.query_params["source"], at.query_params["grain"]) == ("grid", "month")
+    at.query_params["source"] = "petition"  # an address nobody here has written: a link
+    at.run()
+    assert at.selectbox(key="source").value == "petition" and at.segmented_control(key="grain").value == "month"
+
+
 def test_an_unknown_code_in_the_url_falls_back(full):
     at = opened("trends", county="123456", source="email")
     assert not at.exception

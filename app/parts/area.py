@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, place_counts, wording
+from app import address, disclosure, filters, marts, page, place_counts, wording
 from app.charts.maps import Circle, locator_map
 from app.charts.maps import screen_map as drawing_of
 from app.charts.series import trend
@@ -56,7 +56,7 @@ def place_asked(places: pl.DataFrame, edition: page.Edition) -> dict:
     """The place in the URL; else, coming over by the menu, the one chosen on the last page; else the whole city."""
     inner = next(filter(None, (filters.carried(level) for level in ("community", "town", "county"))), None)
     if "place" not in st.query_params and inner:
-        st.query_params["place"] = inner
+        address.write("place", inner)
     code = st.query_params.get("place", edition.city_code)
     known = places.filter(pl.col("place_code") == code)
     if len(known):
@@ -79,11 +79,11 @@ def inside(place: dict) -> dict[str, str | None]:
 def go_to(place_code: str | None) -> None:
     """Look at this place, at the level just below it."""
     filters.forget("level")
-    st.query_params.pop("places", None)
+    address.write("places", None)
     if place_code:
-        st.query_params["place"] = place_code
+        address.write("place", place_code)
     else:
-        st.query_params.pop("place", None)
+        address.write("place", None)
 
 
 def drill_by_row() -> None:

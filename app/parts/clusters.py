@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import address, disclosure, filters, marts, page, wording
 from app.charts.maps import Circle
 from app.parts.issue import listed_items
 
@@ -109,7 +109,7 @@ def _counted(cluster: Mapping[str, Any]) -> str:
 
 def leave() -> None:
     """Back to the issue the cluster is about."""
-    st.query_params.pop("cluster", None)
+    address.write("cluster", None)
 
 
 def behind(cluster_id: str, week: date) -> None:

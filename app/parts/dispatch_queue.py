@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, roles, suggesting, versions, wording
+from app import address, filters, marts, page, roles, suggesting, versions, wording
 from app.access import signin
 from app.casework import cases, choices
 from app.parts import dispatch
@@ -152,7 +152,7 @@ def _agrees(row: Mapping[str, Any], found: suggest.Suggestion) -> str | None:
 def _choose() -> None:
     rows = st.session_state["dispatch_queue"]["selection"]["rows"]
     if rows:
-        st.query_params["item"] = st.session_state["_dispatch_shown"][rows[0]]
+        address.write("item", st.session_state["_dispatch_shown"][rows[0]])
 
 
 # ---------------------------------------------------------------- one item

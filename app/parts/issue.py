@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import address, disclosure, filters, marts, page, wording
 from app.charts import style
 from app.charts.ranks import ranking
 
@@ -29,7 +29,7 @@ def open_issue(code: str) -> None:
     """The page of one issue, or with "" of all; from its beginning."""
     for key in (*NARROWED, "section", "run"):
         filters.forget(key)
-    st.query_params.pop(AFTER, None)
+    address.write(AFTER, None)
     filters.pick(issue=code)
 
 
@@ -157,7 +157,7 @@ def items(scope: Mapping[str, Any], narrowing: Callable[[], Mapping[str, Any]] =
     head = st.container()
     asked = {**dict.fromkeys(NARROWED), **scope, **narrowing()}
     if st.session_state.get("_items_scope", asked) != asked:
-        st.query_params.pop(AFTER, None)
+        address.write(AFTER, None)
     st.session_state["_items_scope"] = asked
     after = _cursor(st.query_params.get(AFTER, ""))
     counted = marts.query("item_count", **asked, **after).row(0, named=True)
@@ -200,9 +200,9 @@ def _said(at: datetime, key: str) -> str:
 def _go(cursor: str | None) -> None:
     """To the page that begins after this item; None: to the first."""
     if cursor:
-        st.query_params[AFTER] = cursor
+        address.write(AFTER, cursor)
     else:
-        st.query_params.pop(AFTER, None)
+        address.write(AFTER, None)
 
 
 def _go_back(asked: Mapping[str, Any], after: Mapping[str, str | None], n_skipped: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, downloads, fields, filters, ledgers, marts, page, wording
+from app import address, disclosure, downloads, fields, filters, ledgers, marts, page, wording
 from app.charts.flows import steps as steps_figure
 from app.downloads import XLSX
 from app.exports import ledger_files
@@ -183,7 +183,7 @@ def _listing(kind: Mapping[str, Any], entries: pl.DataFrame, name: str, notes: l
     def choose() -> None:
         picked = st.session_state[f"{code}_list"]["selection"]["rows"]
         if picked:
-            st.query_params["entry"] = st.session_state[shown_key][picked[0]]
+            address.write("entry", st.session_state[shown_key][picked[0]])
 
     widths = {
         "ledger_number": 130,

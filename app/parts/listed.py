@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import address, disclosure, filters, marts, page, wording
 from app.casework import workflow
 from app.charts.maps import warnings_map
 from app.palette import LEVELS
@@ -93,7 +93,7 @@ def chosen_by_filters(signals: pl.DataFrame) -> pl.DataFrame:
 def choose_row() -> None:
     rows = st.session_state["signals"]["selection"]["rows"]
     if rows:
-        st.query_params["chosen"] = st.session_state["_signals_shown"][rows[0]]
+        address.write("chosen", st.session_state["_signals_shown"][rows[0]])
 
 
 def listing(signals: pl.DataFrame, week: date, edition: page.Edition, known: pl.DataFrame | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import address, disclosure, filters, marts, page, wording
 from app.charts.ranks import ranking
 from app.charts.series import trend
 from app.parts import warning
@@ -49,13 +49,13 @@ def tab(edition: page.Edition) -> None:
 
 
 def open_matter(matter_id: str) -> None:
-    st.query_params["matter"] = matter_id
+    address.write("matter", matter_id)
 
 
 def leave() -> None:
     """Back to the list."""
     for name in ("matter", "page"):
-        st.query_params.pop(name, None)
+        address.write(name, None)
 
 
 def choose_row() -> None:

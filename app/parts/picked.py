@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import address, disclosure, filters, marts, page, wording
 from app.charts.series import trend
 from app.parts.course import safe_course
 from app.parts.issue import with_change
@@ -34,9 +34,9 @@ def chosen(codes: Sequence[str]) -> list[str]:
     st.session_state["places"] = known
     wanted = ",".join(known)
     if wanted:
-        st.query_params["places"] = wanted
+        address.write("places", wanted)
     else:
-        st.query_params.pop("places", None)
+        address.write("places", None)
     st.session_state["_url_places"] = wanted
     return known
 

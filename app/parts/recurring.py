@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import address, disclosure, filters, marts, page, wording
 from app.parts.issue import listed_items
 
 WINDOWS = {"7": "7天", "14": "14天", "30": "30天", "90": "90天"}
@@ -99,11 +99,11 @@ def _code(row: dict[str, Any], window: str) -> str:
 def _choose(rows: pl.DataFrame, window: str) -> None:
     chosen = st.session_state["recurrences"]["selection"]["rows"]
     if chosen:
-        st.query_params[RUN] = _code(rows.row(chosen[0], named=True), window)
+        address.write(RUN, _code(rows.row(chosen[0], named=True), window))
 
 
 def _leave() -> None:
-    st.query_params.pop(RUN, None)
+    address.write(RUN, None)
 
 
 def sentence(row: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from app import appraisal, disclosure, filters, kpis, marts, page, service_counts, versions, wording
+from app import address, appraisal, disclosure, filters, kpis, marts, page, service_counts, versions, wording
 from app.parts import service_scope as scopes
 from app.parts.service_scope import Scope
 
@@ -166,7 +166,7 @@ def export(details: pl.DataFrame, totals: pl.DataFrame, scope: Scope) -> pl.Data
 def _choose() -> None:
     rows = st.session_state["appraised"]["selection"]["rows"]
     if rows:
-        st.query_params["unit"] = st.session_state["_appraised"][rows[0]]
+        address.write("unit", st.session_state["_appraised"][rows[0]])
 
 
 def _card(unit: str, own: pl.DataFrame, details: pl.DataFrame, scope: Scope) -> None:

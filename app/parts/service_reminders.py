@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import deadlines, disclosure, filters, kpis, marts, page, service_counts, wording
+from app import address, deadlines, disclosure, filters, kpis, marts, page, service_counts, wording
 from app.casework import workflow
 from app.parts.service_scope import Scope
 
@@ -99,9 +99,9 @@ def _choose() -> None:
     rows = st.session_state["due_units"]["selection"]["rows"]
     unit = st.session_state["_due_shown"][rows[0]] if rows else None
     if unit:
-        st.query_params["due_unit"] = unit
+        address.write("due_unit", unit)
     else:
-        st.query_params.pop("due_unit", None)
+        address.write("due_unit", None)
 
 
 def of_unit(unit: str, scope: Scope, edition: page.Edition) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, roles, versions, wording
+from app import address, disclosure, filters, marts, page, roles, versions, wording
 from app.access import signin
 from app.casework import cases, reviews
 from app.parts.service_scope import Scope
@@ -115,7 +115,7 @@ def _listing(
 def _choose() -> None:
     rows = st.session_state["sample"]["selection"]["rows"]
     if rows:
-        st.query_params["item"] = st.session_state["_sample_shown"][rows[0]]
+        address.write("item", st.session_state["_sample_shown"][rows[0]])
 
 
 def _item(chosen: Mapping[str, Any], kind: str, found: pl.DataFrame | None, how: str, edition: page.Edition) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, kpis, marts, page, service_counts, wording
+from app import address, disclosure, filters, kpis, marts, page, service_counts, wording
 from app.charts.funnel import funnel
 from app.parts import service_kpis, service_reminders
 from app.parts import service_scope as scopes
@@ -226,7 +226,7 @@ def _sum(units: pl.DataFrame, kpi: Mapping[str, Any], k: int) -> dict[str, Any]:
 def _choose() -> None:
     rows = st.session_state["units_list"]["selection"]["rows"]
     if rows:
-        st.query_params["unit"] = st.session_state["_units_shown"][rows[0]]
+        address.write("unit", st.session_state["_units_shown"][rows[0]])
 
 
 def detail(unit: str, kpi: Mapping[str, Any], scope: Scope, edition: page.Edition) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording, year_ago
+from app import address, disclosure, filters, marts, page, wording, year_ago
 from app.parts import judged
 from app.parts.course import (
     BASES,
@@ -143,7 +143,7 @@ def choose_week() -> None:
     day = next((point["customdata"] for point in points if point.get("customdata")), None)
     if day:
         day = day[0] if isinstance(day, list) else day
-        st.query_params[AT] = wording.week_code(date.fromisoformat(str(day)[:10]))
+        address.write(AT, wording.week_code(date.fromisoformat(str(day)[:10])))
 
 
 def _closer(look: Look, grain: str, split: str) -> None:
@@ -182,4 +182,4 @@ def _closer(look: Look, grain: str, split: str) -> None:
 
 
 def _forget() -> None:
-    st.query_params.pop(AT, None)
+    address.write(AT, None)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, place_counts, wording
+from app import address, disclosure, filters, marts, page, place_counts, wording
 from app.access import signin
 from app.parts import area, clusters, density, over_time, picked, two_periods
 
@@ -14,7 +14,7 @@ mine = signin.scope()
 if mine:  # to a reader of a part the map is still the city's, opened at that part
     edition = replace(edition, city_name=dict(marts.query("meta").iter_rows())["city_name"])
     if mine.root and st.query_params.get("place", edition.city_code) == edition.city_code:
-        st.query_params["place"] = mine.root
+        address.write("place", mine.root)
 choice, span = filters.bar(edition.data_from, edition.last_full_week, "weeks", "week", "source", "group", "issue")
 places = marts.query("places")
 place = area.place_asked(places, edition)

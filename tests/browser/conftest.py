@@ -97,8 +97,14 @@ class Reader:
         self.page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
         self.settle()
 
+    def asks(self, **query: str) -> None:
+        """The address comes to say this, and nothing else but the week."""
+        self.page.wait_for_url(lambda url: _query(url).items() - query.items() == {("week", _query(url).get("week"))})
+        self.settle()
+        assert self.query() == {**query, "week": self.query()["week"]}
+
     def query(self) -> dict[str, str]:
-        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.page.url).query))
+        return _query(self.page.url)
 
     def english(self) -> set[str]:
         """Latin words a reader would meet on the page, figures included."""
@@ -118,6 +124,10 @@ class Reader:
         assert not self.outside, "页面请求了本机以外的地址"
         assert not self.errors
         assert not self.page.get_by_test_id("stException").count()
+
+
+def _query(url: str) -> dict[str, str]:
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
 
 
 @pytest.fixture
