@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
-from app import kpis, wording
+from app import chance, kpis, wording
 
 Z = 1.959964
 MIN_PAIRS = 8
@@ -99,7 +99,7 @@ def ratio(n_one: int, n_other: int, size_one: float, size_other: float, spread: 
         value if n_other else None,
         value * float(np.exp(-Z * error)),
         value * float(np.exp(Z * error)),
-        float(2 * stats.norm.sf(abs(np.log(value)) / error)),
+        float(2 * special.ndtr(-abs(np.log(value)) / error)),
     )
 
 
@@ -151,7 +151,7 @@ def mix(one: pl.DataFrame, other: pl.DataFrame, *, sizes: tuple[float, float]) -
     wanted = both.select("n_one", "n_other", "spread_one", "spread_other")
     found = [ratio(n, m, *sizes, (spread, scatter)) for n, m, spread, scatter in wanted.iter_rows()]
     judged = [k for k, row in enumerate(found) if row.p is not None]
-    adjusted = stats.false_discovery_control([found[k].p for k in judged]) if judged else []
+    adjusted = chance.adjusted([found[k].p for k in judged]) if judged else []
     verdicts = [FEW] * len(found)
     for k, p in zip(judged, adjusted, strict=True):
         verdicts[k] = CLEAR if p < ALPHA else CHANCE

@@ -3,6 +3,7 @@
 Whatever leaves the screen goes through `noted`: the export log, and with a login the audit log and the mark (app.access.stamp).
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,10 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import marts
+from app import aside, marts
 from app.access import audit, signin, stamp
 from app.access.roles import SYSTEM
-from app.exports import picture, slides, workbook
+from app.exports import files
 from app.reports import register
 
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -46,21 +47,21 @@ def bar(
             note = "　".join(notes)
             _button(
                 "图片 PNG",
-                partial(_drawn, picture.png, figure, name, note),
+                partial(_drawn, "png", figure, name, note),
                 f"{file_stem}.png",
                 "image/png",
                 f"{key}_png",
             )
             _button(
                 "矢量图 SVG",
-                partial(_drawn, picture.svg, figure, name, note),
+                partial(_drawn, "svg", figure, name, note),
                 f"{file_stem}.svg",
                 "image/svg+xml",
                 f"{key}_svg",
             )
             _button(
                 "幻灯片 PPT",
-                partial(_drawn, slides.pptx, figure, name, note),
+                partial(_drawn, "pptx", figure, name, note),
                 f"{file_stem}.pptx",
                 PPTX,
                 f"{key}_pptx",
@@ -74,12 +75,13 @@ def bar(
         )
 
 
-def _drawn(save: Callable[..., bytes], figure: go.Figure | Callable[[], go.Figure], title: str, note: str) -> bytes:
-    return save(figure if isinstance(figure, go.Figure) else figure(), title=title, note=note)
+def _drawn(form: str, figure: go.Figure | Callable[[], go.Figure], title: str, note: str) -> bytes:
+    shown = figure if isinstance(figure, go.Figure) else figure()
+    return aside.do(files.drawn, form, shown, title=title, note=note)
 
 
 def _written(frame: pl.DataFrame | Callable[[], pl.DataFrame], **words: Any) -> bytes:
-    return workbook.xlsx(frame if isinstance(frame, pl.DataFrame) else frame(), **words)
+    return aside.do(files.written, frame if isinstance(frame, pl.DataFrame) else frame(), **words)
 
 
 def may_take() -> bool:
@@ -104,15 +106,19 @@ def _taken(
     make: Callable[[], bytes], file_name: str, *, reader: signin.Reader, is_allowed: bool, is_marked: bool, page: str,
     version: str, role: str | None,
 ) -> bytes:  # fmt: skip
-    """The button may be pressed long after the page was drawn: who has left since takes nothing."""
+    """The button may be pressed long after the page was drawn: who has left since takes nothing. What carries no mark is
+    noted with its digest, so that a copy found later tells who took it."""
     signin.check(reader, unless_idle=True)
     if not is_allowed:
         raise signin.Out("您的角色不能从这一页导出。")
-    content = make()
+    made = content = make()
     if reader.role:
         if is_marked:
-            content = stamp.stamped(content, Path(file_name).suffix, stamp.words(reader.words()))
-        audit.note("export", f"{page} {file_name}", account=reader.account, role=reader.role, version=version)
+            content = stamp.stamped(made, Path(file_name).suffix, stamp.words(reader.words()))
+        digest = hashlib.sha256(content).hexdigest()[:16] if content == made else ""
+        audit.note(
+            "export", f"{page} {file_name} {digest}".strip(), account=reader.account, role=reader.role, version=version
+        )
     register.note_export(page, file_name, Path(file_name).suffix.lstrip("."), content, version=version, role=role)
     return content
 

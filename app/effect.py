@@ -22,7 +22,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 N_BEFORE = 52
 """Weeks before the warning: a whole year, so that seasons are in it."""
@@ -181,7 +181,7 @@ def _quotient(
     variance = (
         spread[0] * (1 / (then[0] + 0.5) + 1 / (first[0] + 0.5)) + (spread[1:] * weight).sum() / weight.sum() ** 2
     )
-    reach = stats.t.ppf(0.975, df) * np.sqrt(variance)
+    reach = special.stdtrit(df, 0.975) * np.sqrt(variance)
     at = np.log(own / others)
     return float(own), others, float(np.exp(at - reach)), float(np.exp(at + reach))
 

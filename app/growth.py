@@ -12,14 +12,14 @@ FDR (Benjamini and Hochberg 1995).
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
+from scipy import special
 
-from app import wording
+from app import chance, wording
 
 Floats = npt.NDArray[np.float64]
 ALONE = 0.025
 """Chance at which one issue alone would seem to rise (or to fall): its 95 % interval is beyond the line."""
-Z = float(stats.norm.isf(ALONE))
+Z = float(-special.ndtri(ALONE))
 FDR = 0.05
 MIN_ITEMS = 10
 """Now and before together, below which no growth is told."""
@@ -54,10 +54,10 @@ def with_growth(counts: pl.DataFrame, steps: pl.DataFrame, base: str) -> pl.Data
     told, of_all, k = np.log((now + 0.5) / (before + 0.5)), np.log1p(common), wording.SMALL_BASE
     error = np.sqrt(_dispersion(rows) * (1 / (now + 0.5) + 1 / (before + 0.5)))
     is_known = now + before >= MIN_ITEMS
-    p_up = stats.norm.sf((told - max(0.0, of_all)) / error)
-    p_down = stats.norm.cdf((told - min(0.0, of_all)) / error)
+    p_up = special.ndtr((max(0.0, of_all) - told) / error)
+    p_down = special.ndtr((told - min(0.0, of_all)) / error)
     p = np.where(is_known, [p_up, p_down], 1.0)
-    is_clear = stats.false_discovery_control(p.ravel()).reshape(p.shape) <= FDR
+    is_clear = chance.adjusted(p.ravel()).reshape(p.shape) <= FDR
     seems = p <= ALONE
     shares = ((now + k * (1 + common)) / (before + k) - 1, np.expm1(told - Z * error), np.expm1(told + Z * error))
     standing = np.select([*is_clear, *seems], ["up", "down", "perhaps_up", "perhaps_down"], "open")

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
+from scipy import special
 
-from app import disclosure, wording
+from app import chance, disclosure, wording
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def interval(numerator: float, denominator: float, level: float = LEVEL) -> tupl
     """
     if not denominator:
         return None, None
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(special.ndtri((1 + level) / 2))
     p, spread = numerator / denominator, z * z / denominator
     centre = (p + spread / 2) / (1 + spread)
     half = z / (1 + spread) * (p * (1 - p) / denominator + spread / denominator / 4) ** 0.5
@@ -135,7 +135,7 @@ def ranked(units: pl.DataFrame, kpi: Mapping[str, Any]) -> pl.DataFrame:
     if kpi["kpi_unit"] == "days":
         own = units["mean"].cast(pl.Float64)
         error = units["sd"].fill_null(0.0) / n.cast(pl.Float64).clip(1).sqrt()
-        half = float(stats.norm.ppf((1 + LEVEL) / 2)) * error
+        half = float(special.ndtri((1 + LEVEL) / 2)) * error
         low, high = (own - half).clip(0), own + half
         shrunk = shrink_means(own.fill_null(0.0).to_list(), units["sd"].fill_null(0.0).to_list(), n.to_list())[0]
     else:
@@ -183,10 +183,10 @@ def funnel(centre: float, denominators: Sequence[int], sd: float | None = None) 
         name = f"{level * 100:g}".replace(".", "")
         for side, p in (("lower", (1 - level) / 2), ("upper", (1 + level) / 2)):
             if sd is not None:
-                limit = centre + stats.norm.ppf(p) * sd / np.sqrt(n)
+                limit = centre + special.ndtri(p) * sd / np.sqrt(n)
                 columns[f"{side}_{name}"] = np.maximum(limit, 0.0)
                 continue
-            columns[f"{side}_{name}"] = stats.binom.ppf(p, n, centre) / n
+            columns[f"{side}_{name}"] = chance.binomial_quantile(p, n, centre) / n
     return pl.DataFrame(columns)
 
 
@@ -198,9 +198,9 @@ def outside(numerator: float, denominator: int, centre: float, level: float = 0.
     if not denominator:
         return None
     tail = (1 - level) / 2
-    if stats.binom.cdf(numerator, denominator, centre) < tail:
+    if special.bdtr(numerator, denominator, centre) < tail:
         return "below"
-    return "above" if stats.binom.sf(numerator - 1, denominator, centre) < tail else None
+    return "above" if special.bdtrc(numerator - 1, denominator, centre) < tail else None
 
 
 def band(of: float | None, kpi: Mapping[str, Any]) -> str | None:

@@ -10,14 +10,14 @@ Columns added by `with_rates`, all from the true counts, so app.place_counts.saf
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
+from scipy import special
 
 PER = 10_000
 P_CLEAR = 0.01
 INTERVAL = 0.95
 MIN_PAIR = 20
 """Items now and before together: fewer say nothing about how places swing."""
-CHI2_MEDIAN = float(stats.chi2.ppf(0.5, 1))
+CHI2_MEDIAN = float(special.chdtri(1, 0.5))
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,15 +59,15 @@ def smoothed(n: Floats, people: Floats) -> Floats:
 def interval(n: Floats, people: Floats) -> tuple[Floats, Floats]:
     """The exact interval of a Poisson rate (Garwood 1936, Biometrika 28)."""
     tail = (1 - INTERVAL) / 2
-    low = np.where(n == 0, 0.0, stats.chi2.ppf(tail, 2 * n) / 2)
-    return low / people, stats.chi2.ppf(1 - tail, 2 * n + 2) / 2 / people
+    low = np.where(n == 0, 0.0, special.gammaincinv(n, tail))
+    return low / people, special.gammaincinv(n + 1, 1 - tail) / people
 
 
 def rate_signs(n: Floats, people: Floats) -> list[str | None]:
     """Is a place's rate off the mean of all, beyond chance? Exact two-sided Poisson test, twice the smaller tail."""
     known = ~np.isnan(n + people)
     mean = n[known].sum() / people[known].sum() if known.any() else np.nan
-    above, below = stats.poisson.sf(n - 1, mean * people), stats.poisson.cdf(n, mean * people)
+    above, below = special.gammainc(n, mean * people), special.pdtr(n, mean * people)
     return _signs(above < P_CLEAR / 2, below < P_CLEAR / 2)
 
 
@@ -84,7 +84,7 @@ def change_signs(now: Floats, before: Floats) -> list[str | None]:
         share = now[heard].sum() / both[heard].sum() if heard.any() else np.nan
         around = (now - both * share) / np.sqrt(both * share * (1 - share))
     swing = float(np.median(around[heard] ** 2)) / CHI2_MEDIAN if heard.sum() >= 5 and 0 < share < 1 else 1.0
-    bound = stats.norm.isf(P_CLEAR / 2) * np.sqrt(max(1.0, swing))
+    bound = -special.ndtri(P_CLEAR / 2) * np.sqrt(max(1.0, swing))
     return _signs(z > bound, z < -bound)
 
 

@@ -32,7 +32,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import disclosure, health, jobs, metrics, theme, versions
+from app import aside, disclosure, health, jobs, metrics, theme, versions
 from app.access import accounts, settings
 from app.api import limit, routes
 from app.casework import store, workflow
@@ -92,14 +92,8 @@ IMPORT_FIRST = (
     "app.charts.series",
     "app.charts.ranks",
     "app.charts.maps",
-    "app.exports.picture",
-    "app.exports.slides",
-    "app.exports.workbook",
     "app.casework.cases",
     "app.reports.make",
-    "app.exports.report_docx",
-    "app.exports.report_pdf",
-    "app.exports.report_xlsx",
 )
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy keeps an idle connection (nginx: 60), or it meets closed ones
 COLLECT_EVERY_SECONDS = 5
@@ -214,6 +208,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     for module in IMPORT_FIRST:
         importlib.import_module(module)
+    aside.start()
     theme.read_once()
     jobs.sweep()  # uploaded files of jobs that died with the machine
     marts = importlib.import_module("app.marts")  # not before Streamlit's runtime: its caches look for it
@@ -225,6 +220,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     collector = asyncio.create_task(_collect_by_the_clock())
     yield
     collector.cancel()
+    aside.stop()
 
 
 async def _collect_by_the_clock() -> None:

@@ -12,14 +12,38 @@ from contextlib import contextmanager
 AT_ONCE = 2
 WAIT_SECONDS = 3
 _free = threading.BoundedSemaphore(AT_ONCE)
+_run = threading.local()
 
 
 @contextmanager
 def turn() -> Iterator[None]:
     """Wait for a turn, or WAIT_SECONDS; give it back however the run ends."""
-    is_mine = _free.acquire(timeout=WAIT_SECONDS)
+    _take()
     try:
         yield
     finally:
-        if is_mine:
-            _free.release()
+        _give_back()
+
+
+@contextmanager
+def pause() -> Iterator[None]:
+    """While a page run only waits for another process, somebody else has its turn."""
+    if not _give_back():
+        yield
+        return
+    try:
+        yield
+    finally:
+        _take()
+
+
+def _take() -> None:
+    _run.has_turn = _free.acquire(timeout=WAIT_SECONDS)
+
+
+def _give_back() -> bool:
+    had_turn = getattr(_run, "has_turn", False)
+    _run.has_turn = False
+    if had_turn:
+        _free.release()
+    return had_turn

@@ -46,6 +46,7 @@ WALK = {
 """How often each page is gone to by the menu; a page the server has besides these, once."""
 NEXT_PAGE = 0.25
 """Probability that the next click is on the menu."""
+AWAITED = "awaited"
 LOOK_BACK = "数据截至"
 """Label of the list of past days, which a bench home has not worked out: left alone."""
 FILTERS = ("selectbox", "button_group")
@@ -65,7 +66,7 @@ class Rerun(NamedTuple):
     page: str
     """The one shown in the end."""
     act: str
-    """first | page | link | control: what was clicked."""
+    """first | page | link | control: what was clicked; awaited: what was not there at once came."""
     seconds: float
     n_bytes: int
     errors: tuple[str, ...]
@@ -98,6 +99,10 @@ class Visitor:
     pages: dict[str, str] = field(default_factory=dict)
     """Path of each page of the menu → its id."""
     screen: dict[tuple[int, ...], ForwardMsg] = field(default_factory=dict)
+    looking: tuple[str, float] | None = None
+    """The part of the page that looks by itself whether something is ready, and how often."""
+    is_part: bool = False
+    """Only that part was asked for."""
 
     async def go(self, page: str, act: str = "page", **query: str) -> Rerun:
         """To a page by the menu, or by a link with a query."""
@@ -115,6 +120,23 @@ class Visitor:
     async def again(self) -> Rerun:
         """The page as it is, as by the browser's reload."""
         return await self._run("link", ClientState())
+
+    async def wait(self) -> Rerun | None:
+        """Until what the page says it is working on (a skeleton) is there, as a browser would; None where it is all there."""
+        started, n_bytes, errors = time.perf_counter(), 0, []
+        while self.looking and any(
+            message.delta.new_element.WhichOneof("type") == "skeleton" for message in self.screen.values()
+        ):
+            part, seconds = self.looking
+            await asyncio.sleep(seconds)
+            look = await self._run("look", ClientState(fragment_id=part, is_auto_rerun=True))
+            n_bytes, errors = n_bytes + look.n_bytes, [*errors, *look.errors]
+            if errors or time.perf_counter() - started > PATIENCE_SECONDS:
+                break
+        if not n_bytes:
+            return None
+        page = next((path for path, of in self.pages.items() if of == self.here), "")
+        return Rerun(page, AWAITED, time.perf_counter() - started, n_bytes, tuple(errors))
 
     def controls(self) -> list[Control]:
         """All on the screen that can be set to something else."""
@@ -141,6 +163,7 @@ class Visitor:
     async def _run(self, act: str, state: ClientState) -> Rerun:
         state.query_string, state.page_script_hash = self.query, self.here
         started, n_bytes, errors = time.perf_counter(), 0, []
+        self.is_part = bool(state.fragment_id)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.socket.send(BackMsg(rerun_script=state).SerializeToString())
@@ -161,9 +184,14 @@ class Visitor:
     def _take(self, message: ForwardMsg) -> list[str]:
         """Show what the server sends; returns the error it tells of, if any."""
         match message.WhichOneof("type"):
+            case "new_session" if self.is_part:  # what comes after it, if it asks for it, is the whole page
+                self.is_part = False
             case "new_session":
                 self.screen.clear()
+                self.looking = None
                 self.here = message.new_session.page_script_hash
+            case "auto_rerun":
+                self.looking = message.auto_rerun.fragment_id, message.auto_rerun.interval
             case "navigation":
                 self.here = message.navigation.page_script_hash or self.here
                 self.pages = {
@@ -281,6 +309,7 @@ async def _pages(
                     runs.append(await visitor.change(filters, dice))
                 else:
                     runs.append(await visitor.go(name, "link", **query))
+                await visitor.wait()
             cpu = cpu_seconds(pid) - cpu
             log = queries(asked, offset)[0]
             known = [await visitor.again() for _ in range(3)]
@@ -336,6 +365,8 @@ async def walk(address: str, until: float, think: float, dice: random.Random) ->
                 runs.append(await visitor.go(page))
             else:
                 runs.append(await visitor.change(controls, dice))
+            if awaited := await visitor.wait():
+                runs.append(awaited)
     return runs
 
 
@@ -372,10 +403,12 @@ def run(home: Path, n_sessions: int, seconds: float, think: float = THINK_SECOND
         cpu, load = cpu_seconds(pid), os.getloadavg()[0]
         runs = asyncio.run(crowd(address, n_sessions, seconds, think, seed))
         cpu = cpu_seconds(pid) - cpu
-        reruns = [run for run in runs if run.act != "first"]
+        reruns = [run for run in runs if run.act not in ("first", AWAITED)]
         for page in sorted({run.page for run in reruns}):
             _show(f"page {page or 'weekly'}", **figures([run for run in reruns if run.page == page]))
         _show("first page of a session", **figures([run for run in runs if run.act == "first"]))
+        if late := [run for run in runs if run.act == AWAITED]:
+            _show("what was not there at once (a report) came", **figures(late))
         _show(
             f"all reruns, {n_sessions} sessions, {seconds:.0f} s, think time {think:g} s",
             **figures(reruns),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import pickle
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -164,10 +165,19 @@ def test_long_titles_and_notes_are_kept_whole():
     assert not ink[:, :40].any() and not ink[:, -12:].any() and not ink[-10:].any()
 
 
+@pytest.mark.parametrize("make", [make_trend, make_pareto, make_treemap, make_map, make_heatmap])
+def test_a_figure_sent_to_another_process_is_exported_the_same(make):
+    figure = make()
+    there = pickle.loads(pickle.dumps(figure))
+    assert type(there) is type(figure) and there.native == figure.native and there.part_names == figure.part_names
+    assert bool(there.redraw) == bool(figure.redraw)
+    assert picture.png(there, title="图", note="说明") == picture.png(figure, title="图", note="说明")
+
+
 def test_treemap_is_laid_out_anew_for_the_page():
     figure = make_treemap()
     assert isinstance(figure, style.Drawing) and figure.redraw
-    wide = figure.redraw(1000, 400)
+    wide = figure.redraw(width=1000, height=400)
     assert wide.to_dict()["layout"]["xaxis"]["range"] == [0, 1000]
     assert len(wide.to_dict()["data"][0]["x"]) == len(figure.to_dict()["data"][0]["x"])
 

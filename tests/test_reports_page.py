@@ -53,6 +53,14 @@ def test_the_last_week_reads_as_a_document(full):
     assert weekly.metric[0].value == wording.number(n)
 
 
+def test_each_check_is_shown_on_demand(full):
+    at = opened_at("reports")
+    assert not at.dataframe
+    at.button(key="checks").click().run()
+    shown = at.dataframe[0].value
+    assert f"勾稽 {len(shown)} 项全部相符" in said(at) and set(shown["is_ok"]) == {"✓ 相符"}
+
+
 def test_what_is_chosen_stands_in_the_address(full):
     at = opened_at("reports", kind="monthly", period="2026-10", area="990101", audience="units")
     assert not at.exception

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -73,9 +74,7 @@ def flows(
         anchor = "left" if k == 0 else "right" if k == len(heads) - 1 else "center"
         x = layers[k][0].x + (0 if k == 0 else NODE if k == len(heads) - 1 else NODE / 2)
         style.say(figure, style.plain(head), x=x, y=1, yref="paper", xanchor=anchor, yanchor="bottom", yshift=6)
-    figure.redraw = lambda wide, high: flows(
-        nodes, links, title=title, heads=heads, unit=unit, height=round(high), width=wide
-    )
+    figure.redraw = partial(flows, nodes, links, title=title, heads=heads, unit=unit)
     return figure
 
 

@@ -14,7 +14,7 @@ import html
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -222,7 +222,8 @@ def locator_map(
     _add_map_labels(figure, rows, max_labels, per_degree * squeeze, per_degree)
     scale = _add_scale_bar(figure, west, south, east, squeeze)
     style.say_all(figure, [*numbers, *_legend(left, entries, head, signs), scale])
-    figure.redraw = lambda _, high: locator_map(
+    figure.redraw = partial(
+        _at_any_width,
         places,
         geometry,
         title=title,
@@ -233,9 +234,13 @@ def locator_map(
         circles=circles,
         ground=ground,
         marks=marks,
-        height=round(high),
     )
     return figure
+
+
+def _at_any_width(*given: Any, width: float, **named: Any) -> go.Figure:
+    """The map keeps its shape; only the height counts."""
+    return locator_map(*given, **named)
 
 
 def _plain_map(

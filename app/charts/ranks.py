@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -323,9 +324,7 @@ def treemap(
         _draw_group(drawing, members, box, classes, change_label)
     _add_tiles(figure, drawing, area)
     _add_colour_key(figure, classes, sum(map(_total, groups.values())))
-    figure.redraw = lambda wide, high: treemap(
-        frame, title=title, change_label=change_label, height=round(high), width=wide
-    )
+    figure.redraw = partial(treemap, frame, title=title, change_label=change_label)
     return figure
 
 

@@ -201,15 +201,19 @@ def _with_years(marked: Sequence[date], pattern: str) -> tuple[list[str], list[s
 class Drawing(go.Figure):
     """A figure that knows more than the browser is told: what the exports to office programs need.
 
-    These are attributes of the object alone: plotly neither copies them nor writes them into a figure's JSON.
+    These are attributes of the object alone: plotly does not write them into a figure's JSON. They go along to another process.
     """
 
     native: Native | None = None
     """The same as a chart of an office program; None where it has none (maps, treemaps): its shapes are drawn one by one."""
     part_names: Mapping[int, Sequence[str]] = MappingProxyType({})
     """Trace (its number) → the name of each of its rings, as a shape is called on a slide; a place keeps one name."""
-    redraw: Callable[[float, float], go.Figure] | None = None
-    """(width, height) of the whole figure in pixels → the figure for it; where it is better laid out anew than stretched."""
+    redraw: Callable[..., go.Figure] | None = None
+    """redraw(width=, height=) → the figure for that size in whole pixels; where it is better laid out anew than stretched."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, given = super().__reduce__()
+        return _made_again, (make, given, {name: value for name, value in vars(self).items() if name in KNOWN})
 
     # plotly's own three take 4 to 6 ms a call, these a fifth of one: all of a property is set at once.
 
@@ -231,6 +235,16 @@ class Drawing(go.Figure):
                 if isinstance(value, dict) and isinstance(before.get(key), dict)}  # fmt: skip
         layout[name] = {**before, **properties, **both}
         return self
+
+
+KNOWN = ("native", "part_names", "redraw")
+
+
+def _made_again(make: Callable[..., Drawing], given: tuple[Any, ...], known: Mapping[str, Any]) -> Drawing:
+    figure = make(*given)
+    for name, value in known.items():
+        setattr(figure, name, value)
+    return figure
 
 
 def paper_figure(

@@ -219,7 +219,7 @@ def _draw(figure: go.Figure, title: str | None, note: str, size: tuple[int, int]
     if isinstance(figure, Drawing) and figure.redraw:
         scale = (DOCUMENT_SCALE if bare else LAID_OUT_SCALE) * unit
         head = float(layout_of(figure).margin.t) - own_head
-        figure = figure.redraw((width - 2 * side) / scale, room / scale + head)
+        figure = figure.redraw(width=round((width - 2 * side) / scale), height=round(room / scale + head))
     layout = layout_of(figure)
     margin = {name: float(getattr(layout.margin, name) or 0) for name in "lrtb"}
     own_height = float(layout.height or 360)

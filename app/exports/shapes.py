@@ -154,7 +154,9 @@ def _page(figure: go.Figure, box: Box, first_id: int) -> tuple[go.Figure, _Page]
     head = OWN_HEAD if any(above) else NO_HEAD
     if isinstance(figure, Drawing) and figure.redraw:
         more = float(layout_of(figure).margin.t) - head
-        figure = figure.redraw(box.width / LAID_OUT_SCALE, box.height / LAID_OUT_SCALE + more)
+        figure = figure.redraw(
+            width=round(box.width / LAID_OUT_SCALE), height=round(box.height / LAID_OUT_SCALE + more)
+        )
     layout = layout_of(figure)
     margin = {side: float(getattr(layout.margin, side) or 0) for side in "lrtb"}
     scale = min(

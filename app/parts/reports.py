@@ -1,6 +1,7 @@
 """会议材料 on the page: what is chosen, how it will read, what it rests on, its files, its issues, what was taken away."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -11,13 +12,12 @@ import polars as pl
 import sqlalchemy as sa
 import streamlit as st
 
-from app import disclosure, downloads, filters, marts, page, palette, roles, theme, versions, wording
+from app import aside, disclosure, downloads, filters, marts, page, palette, roles, theme, versions, wording
 from app.access import signin
 from app.casework import store, workflow
 from app.casework.store import Unavailable
-from app.exports import picture, slides
 from app.reports import figures, make, periods, register, settings, templates
-from app.reports.make import Composed
+from app.reports.make import Composed, Draft
 from app.reports.model import AUDIENCES, INTERNAL, Chart, Heading, Paragraph, Report, Table
 from app.reports.periods import BadPeriod, Period
 
@@ -42,6 +42,7 @@ REFUSALS = (
 N_ISSUES, N_EXPORTS = 30, 300
 PICTURE_WIDTH = 1460
 """Of the pictures on the page: Streamlit makes a wider one smaller, anew at each run (140 ms a picture)."""
+LOOK_EVERY_SECONDS = 0.5
 DONE = "_report_frozen"
 
 
@@ -196,28 +197,29 @@ def _actions_so_far() -> tuple[int, int] | None:
 # ---------------------------------------------------------------- worked out once
 
 
-@st.cache_resource(show_spinner="正在汇总本期数字…", max_entries=24)
-def _findings(
-    version: str, touched: int, so_far: object, kind: str, period: str, area: str | None, day: date, is_past: bool
-) -> figures.Findings:
-    """The same for both audiences; casework as it stands now, which `so_far` tells, or stood at the end of a past day."""
-    return make.found(Path(version), kind, period, area, at=_moment(day, is_past))
+@st.cache_data(show_spinner=False, max_entries=256)
+def _asked_at(of: tuple[object, ...], day: date, is_past: bool) -> datetime:
+    """The moment up to which casework counts, the same for both audiences: now, or the end of a past day."""
+    return _moment(day, is_past)
 
 
-@st.cache_resource(show_spinner="正在写成材料…", max_entries=24)
-def _composed(asked: Asked) -> Composed:
+@st.cache_resource(show_spinner=False, max_entries=24)
+def _begun(asked: Asked) -> Future[Draft]:
+    """The draft, worked out beside the server once."""
     of = asked
-    findings = _findings(of.version, of.touched, of.so_far, of.kind, of.period, of.area, of.day, of.is_past)
-    return _told(asked, findings, number=asked.number)
-
-
-def _told(asked: Asked, findings: figures.Findings, *, number: int | None = None, revision: int = 1) -> Composed:
-    return make.told(
-        findings,
-        asked.audience,  # type: ignore[arg-type]  # one of AUDIENCES
-        number=number,
-        revision=revision,
-        internal=asked.internal,
+    touched = (of.touched, of.so_far)
+    return aside.begin(
+        make.draft,
+        Path(of.version),
+        of.kind,
+        of.period,
+        of.area,
+        of.audience,  # type: ignore[arg-type]  # one of AUDIENCES
+        at=_asked_at((of.version, *touched, of.kind, of.period, of.area), of.day, of.is_past),
+        number=of.number,
+        internal=of.internal,
+        width=PICTURE_WIDTH,
+        touched=touched,
     )
 
 
@@ -227,31 +229,41 @@ def _moment(day: date, is_past: bool = False) -> datetime:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _content(asked: Asked, form: str, template: tuple[str, int] | None) -> bytes:
-    return make.made(_composed(asked).report, form)
+    """template: of which it is made, so that a template saved anew makes another."""
+    return aside.do(make.made, _begun(asked).result().composed.report, form)
 
 
-@st.cache_resource(show_spinner="正在画图…", max_entries=48)
-def _picture(asked: Asked, key: str) -> bytes:
-    (chart,) = (one for one in _composed(asked).report.charts() if one.key == key)
-    size = (PICTURE_WIDTH, round(PICTURE_WIDTH * chart.height))
-    return picture.png(chart.figure, size=size, bare=True)
-
-
-def composed(asked: Asked) -> Composed | None:
-    """The report; None, with a sentence, where it cannot be made."""
+def draft(asked: Asked) -> Draft | None:
+    """The report; None, with a sentence, where it cannot be made, or while it is being made."""
     try:
-        return _composed(asked)
+        begun = _begun(asked)
+        if begun.done():
+            return begun.result()
     except REFUSALS as refusal:
+        _begun.clear(asked)
         page.quiet(str(refusal))
         return None
+    except BaseException:  # not kept: who looks again tries again
+        _begun.clear(asked)
+        raise
+    _follow(begun)
+    return None
+
+
+@st.fragment(run_every=LOOK_EVERY_SECONDS)
+def _follow(begun: Future[Draft]) -> None:
+    if begun.done():
+        st.rerun(scope="app")
+    st.html('<p class="doing" aria-live="polite">正在汇总本期数字、核对勾稽、写成材料…</p>')
+    st.skeleton(height=420)
 
 
 # ---------------------------------------------------------------- as it reads
 
 
-def paper(one: Composed, asked: Asked) -> None:
+def paper(draft: Draft) -> None:
     """The report as a document: what Word and PDF say, with the same pictures."""
-    report = one.report
+    report = draft.composed.report
     with st.container(key="paper"):
         mark = f'<p class="mark">{wording.escape(report.mark)}</p>' if report.mark else ""
         number = f'<p class="number">{wording.escape(report.number)}</p>' if report.number else ""
@@ -264,7 +276,7 @@ def paper(one: Composed, asked: Asked) -> None:
         for block in report.blocks:
             if isinstance(block, Chart):
                 _flush(text)
-                st.image(_picture(asked, block.key), width="stretch", alt=block.title)
+                st.image(draft.pictures[block.key], width="stretch", alt=block.title)
                 text.append(f'<p class="caption">{wording.escape(block.title)}</p>')
             else:
                 text.append(_block(block))
@@ -338,13 +350,19 @@ def soundness(one: Composed) -> None:
         f'<p class="note">数据指纹 {findings.fingerprint}　数据版本 {findings.version}<br>数据截至 {wording.full_day(findings.data_through)}，'
         f"办理情况截至 {wording.full_day(one.at.date())} {one.at:%H:%M}</p>"
     )
-    with st.popover("逐项看", type="tertiary", icon=":material/checklist:", key="checks"):
-        shown = checks.with_columns(pl.when("is_ok").then(pl.lit("✓ 相符")).otherwise(pl.lit("✕ 不符")).alias("is_ok"))
-        labels = {
-            "check_name": "核对什么", "scope": "范围", "n_expected": "应为", "n_found": "实为", "n_difference": "相差",
-            "is_ok": "结果",
-        }  # fmt: skip
-        page.grid(shown, key="reconciliation", labels=labels, height=360)
+    if st.button("逐项看", type="tertiary", icon=":material/checklist:", key="checks"):
+        reconciliation(checks)
+
+
+@st.dialog("勾稽，逐项", width="large")
+def reconciliation(checks: pl.DataFrame) -> None:
+    """What was held against what, and did it agree?"""
+    shown = checks.with_columns(pl.when("is_ok").then(pl.lit("✓ 相符")).otherwise(pl.lit("✕ 不符")).alias("is_ok"))
+    labels = {
+        "check_name": "核对什么", "scope": "范围", "n_expected": "应为", "n_found": "实为", "n_difference": "相差",
+        "is_ok": "结果",
+    }  # fmt: skip
+    page.grid(shown, key="reconciliation", labels=labels, widths={"check_name": 300}, height=560)
 
 
 def files(one: Composed, asked: Asked) -> None:
@@ -379,15 +397,9 @@ def _template(kind: str, form: str) -> tuple[str, tuple[str, int] | None]:
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _wrong_with(template: str, _touched: int) -> str:
-    try:
-        if template.endswith(".docx"):
-            templates.check(Path(template))
-        else:
-            slides.opened({}, Path(template))
-    except templates.BadTemplate as bad:
-        return str(bad)
-    return ""
+def _wrong_with(template: str, saved: int) -> str:
+    """saved: when it was."""
+    return aside.do(make.refusal, Path(template))
 
 
 def issuing(one: Composed, asked: Asked) -> None:
@@ -439,12 +451,20 @@ def _freeze(asked: Asked, number: int | None, revision: int, forms: list[str], r
     with st.status("正在定稿…", expanded=True) as status:
         try:
             status.write("汇总数字、核对勾稽")
-            findings = make.found(Path(asked.version), asked.kind, asked.period, asked.area, at=_moment(asked.day))
-            one = _told(asked, findings, number=number, revision=revision)
+            found = (Path(asked.version), asked.kind, asked.period, asked.area)
+            findings = aside.do(make.found, *found, at=_moment(asked.day))
+            one = aside.do(
+                make.told,
+                findings,
+                asked.audience,  # type: ignore[arg-type]
+                number=number,
+                revision=revision,
+                internal=asked.internal,
+            )
             contents = {}
             for form in forms:
                 status.write(f"生成 {make.FORMATS[form]}")
-                contents[form] = make.made(one.report, form)
+                contents[form] = aside.do(make.made, one.report, form)
             status.write("存档、登记")
             issue = make.freeze(one, contents, role=role)
             signin.noted("casework", f"issue {asked.kind} {asked.period} {asked.area or ''} {issue.words}")

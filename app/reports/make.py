@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,48 @@ def told(
         said = "；".join(wrong[:MAX_BROKEN])
         raise Unsound(f"文中有 {len(wrong)} 处数字在本期结果里找不到，没有生成材料：{said}。请把这句话告诉管理员。")
     return Composed(report, findings, number, revision, at)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A report, and its charts as they are printed: key → PNG."""
+
+    composed: Composed
+    pictures: Mapping[str, bytes]
+
+
+def draft(
+    version: Path, kind: str, period: str, area: str | None, audience: Audience, *, at: datetime, number: int | None,
+    internal: bool, width: int, touched: object = None,
+) -> Draft:  # fmt: skip
+    """`found`, `told` and the charts, `width` pixels wide. touched: changes when the version or the casework has. Raises what
+    `found` and `told` raise."""
+    from app.exports import picture
+
+    one = told(_found_once(version, kind, period, area, at, touched), audience, number=number, internal=internal)
+    charts = one.report.charts()
+    sizes = {chart.key: (width, round(width * chart.height)) for chart in charts}
+    return Draft(one, {chart.key: picture.png(chart.figure, size=sizes[chart.key], bare=True) for chart in charts})
+
+
+@lru_cache(maxsize=4)
+def _found_once(version: Path, kind: str, period: str, area: str | None, at: datetime, _touched: object) -> Findings:
+    """The same for both audiences."""
+    return found(version, kind, period, area, at=at)
+
+
+def refusal(template: Path) -> str:
+    """Why the office's own template cannot be used; else empty."""
+    from app.exports import slides
+
+    try:
+        if template.suffix == ".docx":
+            templates.check(template)
+        else:
+            slides.opened({}, template)
+    except templates.BadTemplate as bad:
+        return str(bad)
+    return ""
 
 
 def numbered(period: Period, number: int | None, revision: int = 1) -> str:

@@ -20,12 +20,13 @@ for name, tab in zip(names, st.tabs(names, key="tab", bind="query-params"), stri
         except BadSetting as bad:
             page.quiet(str(bad))
             continue
-        one = asked and reports.composed(asked)
-        if not asked or not one:
+        draft = asked and reports.draft(asked)
+        if not asked or not draft:
             continue
+        one = draft.composed
         text, side = st.columns([13, 5], gap="large")
         with text:
-            reports.paper(one, asked)
+            reports.paper(draft)
             reports.appendix(one.report)
         with side, st.container(key="report_side"):
             reports.files(one, asked)
