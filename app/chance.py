@@ -35,4 +35,4 @@ def binomial_quantile(q: float, n: npt.ArrayLike, p: float) -> Floats:
         return size * float(p)
     above = np.ceil(special.bdtrik(q, size, p))
     below = np.maximum(above - 1, 0)
-    return np.where(special.bdtr(below, size, p) >= q, below, above)
+    return np.where(special.bdtr(below, size, p) >= q, below, above).astype(np.float64)

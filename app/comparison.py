@@ -150,8 +150,8 @@ def mix(one: pl.DataFrame, other: pl.DataFrame, *, sizes: tuple[float, float]) -
     )
     wanted = both.select("n_one", "n_other", "spread_one", "spread_other")
     found = [ratio(n, m, *sizes, (spread, scatter)) for n, m, spread, scatter in wanted.iter_rows()]
-    judged = [k for k, row in enumerate(found) if row.p is not None]
-    adjusted = chance.adjusted([found[k].p for k in judged]) if judged else []
+    judged = {k: row.p for k, row in enumerate(found) if row.p is not None}
+    adjusted = chance.adjusted([*judged.values()])
     verdicts = [FEW] * len(found)
     for k, p in zip(judged, adjusted, strict=True):
         verdicts[k] = CLEAR if p < ALPHA else CHANCE

@@ -479,6 +479,10 @@ th.number .term::after, th.decimal .term::after, th.bar .term::after, th.change 
 .st-key-stories, .st-key-rises {{ gap: 0 !important; }}
 .st-key-stories [data-testid="stPageLink"] a, .st-key-rises [data-testid="stPageLink"] a
   {{ padding: 0 .2rem; min-height: 0; line-height: 1.6; }}
+.st-key-for_you {{ flex-wrap: wrap; row-gap: 0; }}
+.st-key-for_you [data-testid="stPageLink"] a {{ padding: 0; min-height: 0; background: none; }}
+.st-key-for_you [data-testid="stPageLink"] :is(p, span) {{ color: {palette.ACCENT}; }}
+.st-key-for_you [data-testid="stPageLink"] p {{ text-decoration: underline; text-underline-offset: .2em; }}
 .st-key-stories > div {{ padding: .12rem 0; }}
 .rise {{ display: grid; grid-template-columns: minmax(0, 1fr) 5.2rem 2.4rem 3.1rem 3.4rem; column-gap: .6rem; margin: 0;
   font-size: .93rem; line-height: 1.9; border-bottom: 1px solid {palette.RULE}; font-variant-numeric: tabular-nums; }}

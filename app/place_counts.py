@@ -21,7 +21,7 @@ DRAWN = {
 SIGNS = {"rate": "rate_sign", "smoothed": "rate_sign", "excess": "excess_sign", "change": "change_sign"}
 """Measure → the column that says where it is clearly off."""
 SIGN_WORDS = {
-    "rate": {"up": "明显高于全市", "down": "明显低于全市"},
+    "rate": {"up": "明显高于平均", "down": "明显低于平均"},
     "excess": {"up": "有判为异常偏高的周"},
     "change": {"up": "明显增多", "down": "明显减少"},
 }
@@ -174,7 +174,7 @@ def _in_words(row: dict, measure: str = "count") -> str:
 
 
 def sign_words(row: Mapping[str, object]) -> str:
-    """明显高于全市；明显增多: what is clearly off about a place."""
+    """明显高于平均；明显增多: what is clearly off about a place."""
     said = [SIGN_WORDS[measure].get(str(row.get(SIGNS[measure]))) for measure in ("rate", "excess", "change")]
     return "；".join(word for word in said if word)
 

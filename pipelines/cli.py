@@ -125,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     one = command("restore", _restore, "从备份恢复整个数据目录；先逐个核对校验值，再一次换上")
     one.add_argument("file", type=Path, metavar="备份.tar")
     one.add_argument("--replace", action="store_true", help="数据目录不是空的也恢复；原来的改名留在旁边")
+    _add_state(commands.add_parser("state", help="办理状态库：从 SQLite 搬到 PostgreSQL"), shared)
     one = command("purge", _purge, "按 HOME/retention.toml 清除保存期满的数据；默认只列出")
     one.add_argument("--yes", action="store_true", help="真的清除，并记入 HOME/purge.jsonl")
     one = command("detect", _detect, "用参照算法判断 CSV 里的周计数序列，与 R 等其他程序核对")
@@ -139,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_dispatch(commands.add_parser("dispatch", help="智能分派：建议事项和承办单位，从本单位的历史件学习"), shared)
     _add_account(commands.add_parser("account", help="账号：开通、停用、列出；给出角色和范围"), shared)
     one = command("audit", _audit, "审计日志：列出、导出，或核对有没有被改过")
-    one.add_argument("--from", dest="first_on", type=_day, metavar="YYYY-MM-DD", help="从哪一天起（UTC）")
+    one.add_argument("--from", dest="first_on", type=_day, metavar="YYYY-MM-DD", help="从哪一天起（本机时间）")
     one.add_argument("--to", dest="last_on", type=_day, metavar="YYYY-MM-DD", help="到哪一天止")
     one.add_argument(
         "--action", choices=("login", "logout", "refused", "export", "items", "job", "account", "casework", "purge")
@@ -290,6 +291,15 @@ def _add_account(account: argparse.ArgumentParser, shared: argparse.ArgumentPars
     one.add_argument("--unit", metavar="单位", help="承办单位全称（--role unit 时必填）")
     one = verb("disable", "停用账号，一分钟内生效")
     one.add_argument("who", metavar="编号或登录名")
+
+
+def _add_state(state: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    verbs = state.add_subparsers(required=True, metavar="做什么", dest="verb")
+    one = verbs.add_parser("move", parents=[shared], help="全部搬到一个空的 PostgreSQL，逐行核对；原来的文件不动")
+    one.add_argument(
+        "--to", required=True, metavar="地址", help="file:/路径（文件里写地址），或 postgresql://用户:密码@主机/库名"
+    )
+    one.set_defaults(run=_state, command="state")
 
 
 def _add_token(token: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
@@ -663,6 +673,15 @@ def _asked_of_access(options: argparse.Namespace, command: list[str]) -> tuple[d
     answer = dashboard.ask(home, "app.access", *command, failed="账号命令异常退出")
     if "error" in answer:
         raise _ERRORS.get(answer["exit_code"], YanpanError)(answer["error"])
+    return answer["result"], answer["text"]
+
+
+def _state(options: argparse.Namespace, say: Callable) -> tuple[dict, str]:
+    """The dashboard's half keeps the state."""
+    home = config.home(options.home, create=False)
+    answer = dashboard.ask(home, "app.casework.moving", "--", options.to, failed="搬办理状态库的命令异常退出")
+    if "error" in answer:
+        raise YanpanError(answer["error"])
     return answer["result"], answer["text"]
 
 

@@ -4,11 +4,13 @@ import asyncio
 import io
 import json
 import sqlite3
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import docx
@@ -20,7 +22,7 @@ import xlsxwriter
 from PIL import Image
 from pptx import Presentation
 
-from app import server
+from app import server, versions
 from app.access import __main__ as command
 from app.access import accounts, audit, roles, settings, signin, stamp
 from app.access.accounts import Refused
@@ -125,7 +127,138 @@ def test_a_login_that_was_ended_stays_ended(state):
     assert not accounts.arrive("another", one.id).is_ended
 
 
+DIRECTORY = """[directory]
+claim = "groups"
+[directory.grants]
+"leaders" = { role = "leader" }
+"heads" = { role = "leader" }
+"yunxi" = { role = "clerk", places = ["990101"] }
+"housing" = { role = "unit", unit = "甲局" }
+"""
+
+
+@pytest.fixture
+def directory(state) -> accounts.Directory:
+    home = versions.home()
+    home.mkdir(exist_ok=True)
+    (home / "access.toml").write_text(DIRECTORY, encoding="utf-8")
+    found = settings.read().directory
+    assert found
+    return found
+
+
+def come(
+    subject: str, directory: accounts.Directory | None, *groups: str, iat: float | None = None
+) -> accounts.Account:
+    """At a login of just now, or of then."""
+    token = {"groups": list(groups), "iat": time.time() if iat is None else iat}
+    return accounts.by_directory(accounts.known(ISSUER, subject, subject), token, directory)
+
+
+def test_the_office_s_directory_gives_role_and_scope(directory):
+    assert come("a", directory, "others", "leaders").role == "leader"
+    assert accounts.scope_of(come("b", directory, "yunxi")) == Scope("county", ("990101",))
+    assert accounts.scope_of(come("c", directory, "housing")) == Scope("unit", ("甲局",))
+    assert come("d", directory, "leaders", "heads").role == "leader", "two groups that say the same"
+    assert not come("e", directory, "others").is_open and not come("f", None, "leaders").is_open
+    one = accounts.known(ISSUER, "g", "g")
+    assert accounts.by_directory(one, {"groups": "leaders"}, directory).is_open, "a claim may be one word"
+    for strange in (
+        {},
+        {"groups": None},
+        {"groups": [["leaders"], 1]},
+        {"groups": {"leaders": True}},
+        {"group": "leaders"},
+    ):
+        assert not accounts.by_directory(accounts.known(ISSUER, "h", "h"), strange, directory).is_open
+
+
+def test_who_leaves_a_group_loses_what_it_gave(directory):
+    first = come("a", directory, "leaders")
+    assert come("a", directory, "leaders") == first and come("a", directory, "yunxi").places == ("990101",)
+    gone = come("a", directory)
+    assert (gone.role, gone.places, gone.is_from_directory, gone.is_open) == (None, (), False, False)
+    come("b", directory, "leaders")
+    assert not come("b", None).is_open, "nor does it stay when the setting is taken away"
+    said = [row["object"] for row in audit.rows(account=audit.DIRECTORY)][::-1]
+    assert said[:3] == [
+        f"登录服务 {first.id}：领导",
+        f"登录服务 {first.id}：材料员 990101",
+        f"登录服务 {first.id}：不再有角色",
+    ]
+
+
+def test_an_older_login_does_not_give_back_what_was_taken_away(directory, monkeypatch):
+    before = time.time() - 60
+    assert come("a", directory, "leaders", iat=before).is_open, "the first time there is nothing to give back"
+    assert come("a", directory, "leaders", iat=before).is_open, "another window of the same login"
+    later = audit.now() + timedelta(seconds=30)
+    monkeypatch.setattr(audit, "now", lambda: later)
+    assert not come("a", directory, iat=time.time() + 30).is_open
+    assert not come("a", directory, "leaders", iat=before).is_open, "a browser that kept its old cookie"
+    assert come("a", directory, "leaders", iat=time.time() + 60).is_open
+
+
+def test_a_contradiction_lets_nobody_in(directory):
+    assert come("a", directory, "yunxi").is_open
+    with pytest.raises(Refused, match="不能确定"):
+        come("a", directory, "yunxi", "leaders")
+    assert not accounts.by_subject("a")[0].is_open, "nor in another window"
+
+
+def test_what_was_given_here_holds(directory):
+    grant("a", "analyst", places=["990102"])
+    assert come("a", directory, "leaders").places == ("990102",)
+    assert come("a", directory, "leaders", "yunxi").role == "analyst", "here it is plain"
+    grant("b", "admin")
+    accounts.disable(grant("a", "admin").id, by="1")
+    assert come("a", directory, "leaders").is_disabled
+    come("c", directory, "leaders")
+    assert not grant("c", "clerk").is_from_directory and come("c", directory).role == "clerk"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[directory]\nclaim = "groups"', "应有 claim"),
+        ('[directory]\nclaim = ""\ngrants = {}', "应有 claim"),
+        (DIRECTORY + 'x = "leader"', "“x”应写成"),
+        (DIRECTORY + 'x = { role = "king" }', "“x”：没有角色“king”"),
+        (DIRECTORY + 'x = { role = "unit" }', "“x”：承办单位的账号要写明是哪个单位"),
+        (DIRECTORY + 'x = { role = "admin", places = ["990101"] }', "管理员看全市"),
+        (DIRECTORY + 'x = { role = "leader", place = "990101" }', "“x”应写成"),
+    ],
+)
+def test_a_directory_that_cannot_be_meant_is_said(tmp_path, text, said):
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    (home / "access.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(settings.BadSetting, match=said):
+        settings.read()
+
+
 # ---------------------------------------------------------------- the log
+
+
+@pytest.fixture
+def in_beijing() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as there:
+        there.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_the_log_is_told_in_the_time_of_the_place(state, in_beijing, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(audit, "now", lambda: datetime(2026, 11, 21, 17, 30))
+    audit.note("login", "", account="1")
+    (row,) = audit.rows(first_on=date(2026, 11, 22), last_on=date(2026, 11, 22))
+    assert row["at"] == datetime(2026, 11, 22, 1, 30) and not audit.rows(last_on=date(2026, 11, 21))
+    assert audit.broken()[1] is None and audit.zone() == "UTC+8"
+    assert command.main(["audit", "--csv", str(tmp_path / "log.csv")]) == 0
+    assert "2026-11-22 01:30:00" in capsys.readouterr().out
+    head, line = (tmp_path / "log.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert head.split(",")[1] == "时间（UTC+8）" and "2026-11-22" in line and "01:30" in line
 
 
 def test_the_log_is_append_only_and_says_when_it_was_changed(state):
@@ -368,13 +501,34 @@ def test_a_picture_says_who_took_it():
     assert stamp.stamped(b"a,b\n", ".csv", MARK) == b"a,b\n"
 
 
+def test_what_carries_no_mark_is_known_by_its_digest_and_what_carries_one_by_it(leader):
+    from app import downloads
+
+    given = {"page": "weekly", "version": "3", "role": "leader", "is_allowed": True}
+    taken = {}
+    for name, is_marked, content in (
+        ("表.csv", True, b"a,b"),
+        ("定稿.svg", False, b"<svg></svg>"),
+        ("图.svg", True, b"<svg></svg>"),
+    ):
+        taken[name] = downloads._taken(lambda of=content: of, name, reader=leader, is_marked=is_marked, **given)
+    assert taken["表.csv"] == b"a,b" and taken["定稿.svg"] == b"<svg></svg>" != taken["图.svg"], (
+        "programs read it as it is"
+    )
+    noted = [row["object"] for row in audit.rows(action="export")]
+    digests = [sha256(taken[name]).hexdigest()[:16] for name in ("定稿.svg", "表.csv")]
+    assert noted == ["weekly 图.svg", f"weekly 定稿.svg {digests[0]}", f"weekly 表.csv {digests[1]}"]
+
+
 def test_who_has_left_takes_nothing(leader, monkeypatch):
     """The button of a page drawn before; and a role that takes nothing away."""
     from app import downloads
 
     given = {"page": "weekly", "version": "3", "role": "leader", "is_marked": True}
     content = downloads._taken(lambda: b"a", "表.csv", reader=leader, is_allowed=True, **given)
-    assert content == b"a" and audit.rows(action="export")[0]["object"] == "weekly 表.csv"
+    assert (
+        content == b"a" and audit.rows(action="export")[0]["object"] == f"weekly 表.csv {sha256(b'a').hexdigest()[:16]}"
+    )
     with pytest.raises(signin.Out, match="不能"):
         downloads._taken(lambda: b"a", "表.csv", reader=leader, is_allowed=False, **given)
     accounts.leave("token")

@@ -2,17 +2,20 @@
 
 import html
 import re
+import shutil
 import time
 from datetime import timedelta
 
 import pytest
+from google.protobuf.message import Message
+from google.protobuf.text_format import MessageToString
 from streamlit.testing.v1 import AppTest
 
 from app import server
 from app.access import accounts, audit, signin
 from app.access.roles import ROLES
 from app.casework import store
-from tests.test_access import ISSUER, SECRETS
+from tests.test_access import DIRECTORY, ISSUER, SECRETS
 
 MAIN = server.ROOT / "app" / "main.py"
 VIEWS = {"warnings": "early_warnings"}
@@ -115,6 +118,45 @@ def test_a_county_s_front_page_is_its_own(office):
     )
 
 
+ANYWHERE = ("全市没有异常时", "预期按全市、县区、镇街分别算")
+"""Said of the method, whoever reads."""
+
+
+def shown(at: AppTest) -> str:
+    """All that the page sends to the browser as text: titles, labels, options, charts."""
+    assert not at.exception
+    found, blocks = [], [at._tree]
+    while blocks:
+        for element in getattr(blocks.pop(), "children", {}).values():
+            blocks.append(element)
+            if isinstance(getattr(element, "proto", None), Message):
+                found.append(MessageToString(element.proto, as_utf8=True))
+    text = re.sub(r"\\+u([0-9a-f]{4})", lambda escaped: chr(int(escaped[1], 16)), "\n".join(found))
+    for sentence in ANYWHERE:
+        text = text.replace(sentence, "")
+    return html.unescape(re.sub("<[^>]+>", "", text))
+
+
+def test_what_a_page_shows_is_all_read(office):
+    """The test below could not fail otherwise."""
+    at = grant("w", "analyst")
+    assert "全市（安澜市）" in go(at, "hotspots") and "全市 按周件数" in shown(at) and "全市" in shown(at)
+
+
+@pytest.mark.parametrize("places", [["990101"], ["990101", "990102"], ["990101001"]], ids=len)
+def test_no_page_says_the_whole_city_to_a_reader_of_a_part(office, places):
+    at = grant("c", "analyst", places=places)
+    looks = [(name, {}) for name in ROLES["analyst"].pages if name not in ("help", "about")]
+    looks += [("hotspots", {"mode": mode}) for mode in ("density", "play", "compare")] + [
+        ("hotspots", {"measure": "smoothed"})
+    ]
+    for name, query in looks:
+        go(at, name, **query)
+        looks += [(name, {"part": tab.label}) for tab in at.tabs if not query]
+        for found in re.finditer("全市", text := shown(at)):
+            raise AssertionError(f"{name} {query}: {text[max(0, found.start() - 40) : found.end() + 40]}")
+
+
 def test_nobody_and_who_has_no_account_yet_sees_nothing(office):
     at = AppTest.from_file(str(MAIN), default_timeout=60)
     at.user = {"is_logged_in": False}
@@ -122,6 +164,21 @@ def test_nobody_and_who_has_no_account_yet_sees_nothing(office):
     assert "账号还没有开通" in words(come("stranger")) and "stranger" in words(come("stranger"))
     accounts.grant(ISSUER, "stranger", role="leader", by="1")
     assert "本周研判" in words(come("stranger"))
+
+
+def test_the_groups_of_the_login_open_the_pages(office, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    shutil.copytree(office.path, home)
+    monkeypatch.setenv("YANPAN_HOME", str(home))
+    (home / "access.toml").write_text(DIRECTORY, encoding="utf-8")
+    assert "云溪区 · 本周研判" in words(come("a", groups=["yunxi"]))
+    assert "账号还没有开通" in words(come("b", groups=["others"]))
+    assert "不能确定您是哪一种" in words(come("c", groups=["leaders", "yunxi"]))
+    accounts.grant(ISSUER, "admin", role="admin", by="1")
+    at = come("admin", groups=["leaders"])
+    go(at, "accounts")
+    assert "已开通（按登录服务的组）" in at.dataframe[0].value["state"].to_list()
+    assert "时间是服务器的本地时间（UTC" in go(at, "audit")
 
 
 def test_an_old_cookie_opens_nothing(office):

@@ -3,18 +3,24 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import pytest
+import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from app.casework import saved, store
 from app.casework.cases import Refused
+from app.casework.store import dispatch_choice, review, saved_view
 
 APP = Path(__file__).resolve().parents[1] / "app"
-NOT_KEPT = {"item", "entry", "page", "dissatisfied_page"}
+NOT_KEPT = {"item", "entry", "dissatisfied_page"}
 """They point at one item, or at a page of a list."""
+SAME = {sa.Boolean: True, sa.Integer: 1, sa.Date: date(2026, 11, 9), sa.DateTime: datetime(2026, 11, 9), sa.JSON: {}}
 MINE, OTHER = {"role": "office", "unit": None}, {"role": "unit", "unit": "云溪区城管局"}
 
 
@@ -49,6 +55,38 @@ def test_kept_for_its_owner_and_shared_with_all(state):
     assert names(role="unit", unit="别的单位") == names(role=None, unit=None) == ["大家的", "没选身份的"]
     mine = saved.of(**MINE)[0]
     assert (mine.page, mine.query, mine.is_shared) == ("issues", {"county": "990101", "weeks": "13"}, False)
+
+
+def test_a_second_click_is_harmless_whatever_has_happened_since(state):
+    assert keep("每周例会", request_id="r") == "每周例会"
+    assert keep("", request_id="r") == "每周例会", "the first click has emptied the box"
+    assert len(saved.of(**MINE)) == 1
+
+
+@pytest.mark.parametrize("table", [saved_view, review, dispatch_choice], ids=lambda table: table.name)
+def test_two_clicks_at_the_same_moment_are_one(state, table):
+    """Each connection has looked and found nothing before either of them writes; SQLite lets one in at a time."""
+    both, made = Barrier(2, timeout=2), []
+
+    def row(connection: sa.Connection) -> dict:
+        made.append(connection)
+        with suppress(BrokenBarrierError):
+            both.wait()
+        return {column.name: SAME.get(type(column.type), "x") for column in table.columns if not column.nullable and column.name not in ("id", "request_id")}  # fmt: skip
+
+    def click(_n: int) -> object:
+        return store.add_once(table, "r", "version" if "version" in table.columns else "name", row)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(click, range(2))) == ["x", "x"]
+    assert len(made) == (2 if store.engine().dialect.name == "postgresql" else 1), "the test is of the race"
+    with store.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 1
+
+
+def test_what_another_constraint_refuses_is_not_taken_for_a_second_click(state):
+    with pytest.raises(sa.exc.IntegrityError):
+        store.add_once(saved_view, "r", "name", lambda _: {"name": "没有别的列"})
 
 
 def test_only_the_owner_renames_and_deletes(state):

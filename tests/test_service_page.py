@@ -272,6 +272,48 @@ def test_the_period_before_is_as_long():
     assert (week.from_on, week.to_on, week.last_day) == (date(2025, 12, 29), date(2025, 12, 29), date(2026, 1, 4))
 
 
+def test_units_are_ranked_over_the_shortest_time_that_makes_a_ranking(full):
+    month = scope("month", 1, date(2026, 10, 1), date(2026, 10, 1), date(2026, 10, 31))
+    spans = month.longer(date(2023, 11, 20))
+    assert [(one.n, one.from_on) for one in spans] == [
+        (1, date(2026, 10, 1)),
+        (3, date(2026, 8, 1)),
+        (12, date(2025, 11, 1)),
+    ]
+    assert {(one.to_on, one.last_day) for one in spans} == {(date(2026, 10, 1), date(2026, 10, 31))}
+    assert spans[2].name == "2025年11月—2026年10月"
+    assert [one.n for one in month.longer(date(2026, 7, 31))] == [1, 3]  # not over a time without data
+    year = scope("month", 12, date(2025, 1, 1), date(2025, 12, 1), date(2025, 12, 31))
+    assert year.longer(date(2020, 1, 1)) == [year]
+    too_few = kpis.ranked(
+        units(("甲局", 9, 19), *((f"{n}局", 15, 20) for n in range(9)), *((f"小{n}局", 1, 1) for n in range(20))), SHARE
+    )
+    assert not service_units.is_ranking(too_few)
+    assert service_units.is_ranking(kpis.ranked(units(*((f"{n}局", 15, 20) for n in range(10)), ("甲局", 1, 1)), SHARE))
+    assert service_units.is_ranking(kpis.ranked(units(("甲局", 15, 20), ("乙局", 1, 1)), SHARE))
+
+
+def test_a_month_of_few_items_is_ranked_with_the_months_before_it_and_says_so(full):
+    asked = {"part": "单位", "by": "month", "period": "2026-10", "kpi": "satisfied_share", "variant": "hotline"}
+    at = opened(**asked)
+    assert at.segmented_control(key="over").value == "12" and "2025年11月—2026年10月，" in said(at)
+    n_ranked = at.dataframe[0].value["rank"].notna().sum()
+    assert n_ranked and "over" not in at.query_params
+    at.segmented_control(key="over").set_value("1").run()
+    assert "2026年10月，" in said(at) and at.query_params["over"] == "1"
+    assert at.dataframe[0].value["rank"].notna().sum() < n_ranked
+
+
+def test_a_default_that_changes_is_followed_until_something_is_chosen(full):
+    at = opened(part="抽查评查", by="year", period="2025", county="990102", size="200")
+    before = at.selectbox(key="strata").value
+    at.selectbox(key="size").set_value("20").run()
+    assert (before, at.selectbox(key="strata").value) == ("unit", "group") and "strata" not in at.query_params
+    assert "按事项大类分层（" in said(at)
+    at.selectbox(key="strata").set_value("unit").run()
+    assert "比抽取的 20 件多，这次不分层" in said(at) and at.query_params["strata"] == "unit"
+
+
 # --- 考核 --------------------------------------------------------------------------------------------------------------
 
 TEMPLATE = """item_name,kpi_id,variant,method,full_score,reference,points,max_points,band_green,band_red,basis,note

@@ -329,6 +329,21 @@ def test_a_small_office_is_told_what_is_missing(own_topic, monkeypatch):
     assert at.metric[0].value == "7 件" and "路灯" in str(charts["suggestion_words"])
 
 
+def test_another_topic_begins_at_its_first_page(full, monkeypatch):
+    monkeypatch.setattr("app.parts.issue.PAGE_ROWS", 5)
+
+    def of_list(at) -> str:
+        (found,) = at.get("pagination")
+        return found.proto.query_param_key
+
+    first = of_list(opened_at("topics", topic="property", weeks="52"))
+    at = opened_at("topics", topic="property", weeks="52", **{first: "2"})
+    assert at.session_state[first] == 2
+    at.query_params["topic"] = "heating"
+    at.run()
+    assert not at.exception and of_list(at) != first and at.session_state[of_list(at)] == 1
+
+
 def test_empty_and_stale_are_said(empty_home, demo_home, monkeypatch):
     assert "尚无数据" in said(opened_at("topics"))
     monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))

@@ -17,7 +17,7 @@ from app.exports import csv_text
 
 LABELS = {
     "id": "编号",
-    "at": "时间（UTC）",
+    "at": "时间",
     "account": "账号",
     "role": "角色",
     "action": "动作",
@@ -71,6 +71,7 @@ def _list(_chosen: argparse.Namespace) -> dict[str, Any]:
 def line(one: Account) -> str:
     """3  张三  分析员  990101  sub-123"""
     state = "已停用" if one.is_disabled else ROLES[one.role].name if one.role in ROLES else "等待开通"
+    state += "（按组）" if one.is_from_directory else ""
     scope = one.unit or "、".join(one.places) or ("全市" if one.role else "")
     return "  ".join(filter(None, (str(one.id), one.name, state, scope, one.subject)))
 
@@ -142,7 +143,7 @@ def _audit(chosen: argparse.Namespace) -> dict[str, Any]:
             if rows
             else pl.DataFrame(schema=dict.fromkeys(LABELS, pl.String))
         )
-        chosen.csv.write_bytes(csv_text.csv_bytes(frame, labels=LABELS))
+        chosen.csv.write_bytes(csv_text.csv_bytes(frame, labels=LABELS | {"at": f"时间（{audit.zone()}）"}))
     text = "\n".join(f"{row['at']}  {row['account']}  {audit.ACTIONS[row['action']]}  {row['object']}" for row in rows)
     return {"result": {"rows": [dict(row) for row in rows]}, "text": text or "没有符合条件的记录。"}
 

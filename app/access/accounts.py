@@ -1,12 +1,13 @@
 """Who has been given which role and which part of the data, and which logins are open?
 
 An account is what the identity provider calls a person (issuer and subject), with a name to be shown, given here. One who comes for the first
-time gets a row without a role and waits. All times are UTC.
+time gets a row without a role and waits, or has what HOME/access.toml grants for a claim of the login (`by_directory`). All
+times are UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -32,13 +33,17 @@ class Account(NamedTuple):
     places: tuple[str, ...]
     unit: str | None
     is_disabled: bool
+    is_from_directory: bool = False
 
     @property
     def is_open(self) -> bool:
         return self.role in ROLES and not self.is_disabled
 
 
-_COLUMNS = [account.c[name] for name in ("id", "issuer", "subject", "name", "role", "places", "unit", "disabled_at")]
+_COLUMNS = [
+    account.c[name]
+    for name in ("id", "issuer", "subject", "name", "role", "places", "unit", "disabled_at", "is_from_directory")
+]
 
 
 def listed() -> Sequence[Account]:
@@ -84,14 +89,15 @@ def grant(
     """Give a role and a part of the data; also to somebody who has never come, and anew to one who was disabled. by: whose
     number (audit). Raises Refused, store.Unavailable."""
     places = tuple(dict.fromkeys(places))
-    wrong = _wrong(role, places, unit)
+    wrong = wrong_with(role, places, unit)
     if wrong:
         raise Refused(wrong)
     with store.writing() as connection:
         found = _find(connection, issuer, subject)
         if found is None:
             _insert(connection, issuer, subject, name or subject)
-        given = {"role": role, "places": list(places), "unit": unit if role == "unit" else None, "disabled_at": None}
+        given = {"role": role, "places": list(places), "unit": unit if role == "unit" else None, "disabled_at": None,
+                 "is_from_directory": False}  # fmt: skip
         if name:
             given["name"] = name[:MAX_NAME]
         is_it = sa.and_(account.c.issuer == issuer, account.c.subject == subject)
@@ -101,6 +107,75 @@ def grant(
     said = f"开通 {now.id}：{ROLES[role].name}" + "".join(f" {one}" for one in (*now.places, now.unit) if one)
     audit.note("account", said, account=by, role=by_role)
     return now
+
+
+class Grant(NamedTuple):
+    """What a value of the login's claim stands for."""
+
+    role: str
+    places: tuple[str, ...] = ()
+    unit: str | None = None
+
+
+class Directory(NamedTuple):
+    """Which claim of the identity token says what somebody is, and what its values stand for."""
+
+    claim: str
+    grants: Mapping[str, Grant]
+
+    def of(self, token: Mapping[str, Any]) -> set[Grant]:
+        """What the values in this token stand for: more than one is a contradiction."""
+        said = token.get(self.claim)
+        values = said if isinstance(said, list) else [said]
+        return {self.grants[value] for value in values if isinstance(value, str) and value in self.grants}
+
+
+def by_directory(one: Account, token: Mapping[str, Any], directory: Directory | None) -> Account:
+    """The account as the office's own directory says at this login; one given here, or disabled, stays as it is.
+
+    Who is in no group of the directory any more loses what it gave. Raises Refused where two groups give different things,
+    store.Unavailable.
+    """
+    if one.is_disabled or (one.role and not one.is_from_directory) or not _is_news(one, token):
+        return one
+    found = directory.of(token) if directory else set()
+    (given,) = found if len(found) == 1 else (None,)
+    now = _given(one, given)
+    if len(found) > 1:
+        roles = "、".join(sorted({ROLES[grant.role].name for grant in found}))
+        raise Refused(f"登录服务把您归在几个组里，它们的角色或范围不同（{roles}），不能确定您是哪一种。请联系管理员。")
+    return now
+
+
+def _is_news(one: Account, token: Mapping[str, Any]) -> bool:
+    """Was this token issued after the account last changed? An older one does not give back what was taken away."""
+    question = sa.select(account.c.created_at, account.c.changed_at).where(account.c.id == one.id)
+    with store.reading() as connection:
+        created_at, changed_at = connection.execute(question).one()
+    return created_at == changed_at or float(token.get("iat") or 0) >= _seconds(changed_at)
+
+
+def _given(one: Account, given: Grant | None) -> Account:
+    new = given or Grant("")
+    now = one._replace(role=new.role or None, places=new.places, unit=new.unit, is_from_directory=given is not None)
+    if now == one:
+        return one
+    values = {
+        "role": now.role,
+        "places": list(now.places),
+        "unit": now.unit,
+        "is_from_directory": now.is_from_directory,
+    }
+    is_theirs = sa.or_(account.c.role.is_(None), account.c.is_from_directory)  # not given here in the meantime
+    with store.writing(is_asked=False) as connection:
+        connection.execute(
+            account.update().where(account.c.id == one.id, is_theirs).values(**values, changed_at=audit.now())
+        )
+        kept = _by_id(connection, one.id)
+    assert kept
+    said = " ".join((ROLES[new.role].name, *new.places, *filter(None, [new.unit]))) if given else "不再有角色"
+    audit.note("account", f"登录服务 {one.id}：{said}", account=audit.DIRECTORY)
+    return kept
 
 
 def disable(id: int, *, by: str, by_role: str | None = None) -> Account:
@@ -184,7 +259,8 @@ def leave(id: str) -> None:
 # ---------------------------------------------------------------- rows
 
 
-def _wrong(role: str, places: Sequence[str], unit: str | None) -> str:
+def wrong_with(role: str, places: Sequence[str], unit: str | None) -> str:
+    """Why an account cannot be given this, in one sentence; empty where it can."""
     if role not in ROLES:
         return f"没有角色“{role[:20]}”，可选：{'、'.join(ROLES)}。"
     kinds = {_kind([one]) for one in places}
@@ -229,7 +305,15 @@ def _by_id(connection: sa.Connection, id: int) -> Account | None:
 
 def _account(row: sa.Row) -> Account:
     return Account(
-        row.id, row.issuer, row.subject, row.name, row.role, tuple(row.places), row.unit, row.disabled_at is not None
+        row.id,
+        row.issuer,
+        row.subject,
+        row.name,
+        row.role,
+        tuple(row.places),
+        row.unit,
+        row.disabled_at is not None,
+        row.is_from_directory,
     )
 
 

@@ -1,9 +1,10 @@
 """Who did what, when? One append-only table; each row carries a seal made of itself and the seal before it.
 
 Kept are the account's number and role, what was done (ACTIONS), to what (a page, a file name, codes of filters) and on which
-version of the data; never the text of an item, never anything about a petitioner, no address of a computer. Whoever can
-write into the database could change a row in spite of the triggers; the seals then no longer fit (`broken`), unless all later
-rows are made anew: a copy of the last seal, kept elsewhere, tells.
+version of the data; never the text of an item, never anything about a petitioner, no address of a computer. Times are kept
+in UTC and told (`rows`) in this machine's own time, as on every page. Whoever can write into the database could change a row
+in spite of the triggers; the seals then no longer fit (`broken`), unless all later rows are made anew: a copy of the last
+seal, kept elsewhere, tells.
 """
 
 import hashlib
@@ -28,8 +29,8 @@ ACTIONS = {
     "casework": "办理",
     "purge": "清除旧记录",
 }
-LOCAL, COMMAND = "local", "command"
-WHO = {LOCAL: "本机（未启用登录）", COMMAND: "命令行"}
+LOCAL, COMMAND, DIRECTORY = "local", "command", "directory"
+WHO = {LOCAL: "本机（未启用登录）", COMMAND: "命令行", DIRECTORY: "登录服务"}
 NAMES = ("at", "account", "role", "action", "object", "version")
 MAX = {"object": 400, "version": 80}
 
@@ -37,6 +38,21 @@ MAX = {"object": 400, "version": 80}
 def now() -> datetime:
     """UTC, to the second, as the table keeps it."""
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def zone() -> str:
+    """UTC+8: how this machine's own time stands to the one kept."""
+    ahead = datetime.now().astimezone().utcoffset() or timedelta()
+    return f"UTC{ahead / timedelta(hours=1):+g}"
+
+
+def _local(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+def _starts(day: date) -> datetime:
+    """The first moment of a day of this machine's time, in UTC."""
+    return datetime.combine(day, datetime.min.time()).astimezone(UTC).replace(tzinfo=None)
 
 
 def note(action: str, thing: str, *, account: str, role: str | None = None, version: str = "") -> None:
@@ -62,33 +78,39 @@ def rows(
     *, first_on: date | None = None, last_on: date | None = None, action: str | None = None, account: str | None = None,
     limit: int = 1000,
 ) -> Sequence[Mapping[str, Any]]:  # fmt: skip
-    """Newest first: id and NAMES; days of UTC, both included. Raises Unavailable."""
+    """Newest first: id and NAMES; times and days (both included) of this machine. Raises Unavailable."""
     question = sa.select(audit.c.id, *(audit.c[name] for name in NAMES)).order_by(audit.c.id.desc()).limit(limit)
     if first_on:
-        question = question.where(audit.c.at >= datetime.combine(first_on, datetime.min.time()))
+        question = question.where(audit.c.at >= _starts(first_on))
     if last_on:
-        question = question.where(audit.c.at < datetime.combine(last_on + timedelta(days=1), datetime.min.time()))
+        question = question.where(audit.c.at < _starts(last_on + timedelta(days=1)))
     if action:
         question = question.where(audit.c.action == action)
     if account:
         question = question.where(audit.c.account == account)
     with store.reading() as connection:
-        return [dict(row._mapping) for row in connection.execute(question)]
+        return [{**row._mapping, "at": _local(row.at)} for row in connection.execute(question)]
 
 
 def broken() -> tuple[int, int | None, str]:
-    """How many rows, the id of the first whose seal does not fit (None: all fit), and the last seal. Raises Unavailable.
+    """How many rows, the id of the first whose seal does not fit (None: all fit), and the last seal. Raises Unavailable."""
+    with store.reading() as connection:
+        return chain(connection)
+
+
+def chain(connection: sa.Connection) -> tuple[int, int | None, str]:
+    """`broken`, of the log behind this connection.
 
     After old rows were purged (app.casework.retention) the first one left follows the seal that the purge wrote down.
     """
     n, wrong, before = 0, None, None
-    purged = {str(row["object"]).rpartition(" ")[2] for row in rows(action="purge")}
+    said = sa.select(audit.c.object).where(audit.c.action == "purge")
+    purged = {thing.rpartition(" ")[2] for thing in connection.execute(said).scalars()}
     question = sa.select(audit).order_by(audit.c.id).execution_options(yield_per=5000)
-    with store.reading() as connection:
-        for row in connection.execute(question):
-            n += 1
-            follows = {before} if n > 1 else {None, *purged}
-            if wrong is None and row.seal not in {_seal(dict(row._mapping), one) for one in follows}:
-                wrong = row.id
-            before = row.seal
+    for row in connection.execute(question):
+        n += 1
+        follows = {before} if n > 1 else {None, *purged}
+        if wrong is None and row.seal not in {_seal(dict(row._mapping), one) for one in follows}:
+            wrong = row.id
+        before = row.seal
     return n, wrong, before or ""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from app import versions
+from app.access.accounts import Directory, Grant, wrong_with
 
 SECRETS, FILE = "secrets.toml", "access.toml"
 ENVIRONMENT = "YANPAN_SECRETS"
@@ -24,12 +25,13 @@ class BadSetting(ValueError):
 
 class Access(NamedTuple):
     """idle_minutes: without a page run, then the login ends. absolute_hours: then it ends in any case. hosts: further names
-    under which the dashboard is reached. organisation: named on what is taken away."""
+    under which the dashboard is reached. organisation: named on what is taken away. directory: what a claim of the login stands for."""
 
     idle_minutes: int = 30
     absolute_hours: int = 12
     hosts: tuple[str, ...] = ()
     organisation: str = ""
+    directory: Directory | None = None
 
 
 LIMITS = {"idle_minutes": (5, 1440), "absolute_hours": (1, 720)}
@@ -99,6 +101,7 @@ def read() -> Access:
 @lru_cache(maxsize=4)
 def _read(path: Path, _touched: int) -> Access:
     said = _toml(path, "访问设置")
+    directory = _directory(path, said.pop("directory", None))
     for name, value in said.items():
         low, high = LIMITS.get(name, (0, 0))
         is_number = name in LIMITS and type(value) is int and low <= value <= high
@@ -106,7 +109,31 @@ def _read(path: Path, _touched: int) -> Access:
         if not (is_number or is_hosts or (name == "organisation" and isinstance(value, str))):
             expected = f"{low} 到 {high} 的整数" if name in LIMITS else "样例 docs/access.example.toml 里的写法"
             raise BadSetting(f"访问设置 {path} 里“{name} = {str(value)[:40]}”不对，应为{expected}。请改正。")
-    return Access(**{**said, "hosts": tuple(said.get("hosts", ()))})
+    return Access(**{**said, "hosts": tuple(said.get("hosts", ())), "directory": directory})
+
+
+def _directory(path: Path, said: Any) -> Directory | None:
+    """The table [directory]: claim, and grants: value → { role, places, unit }."""
+    if said is None:
+        return None
+    is_shaped = isinstance(said, dict) and set(said) == {"claim", "grants"} and isinstance(said["grants"], dict)
+    if not is_shaped or not isinstance(said["claim"], str) or not said["claim"]:
+        raise BadSetting(
+            f"访问设置 {path} 的 [directory] 应有 claim（一个词）和 [directory.grants]。样例见 docs/access.example.toml。"
+        )
+    grants = {}
+    for value, row in said["grants"].items():
+        is_row = isinstance(row, dict) and set(row) <= {"role", "places", "unit"} and isinstance(row.get("role"), str)
+        places, unit = (row.get("places", []), row.get("unit")) if is_row else ([], None)
+        is_places = isinstance(places, list) and all(isinstance(one, str) and one for one in places)
+        if not is_row or not is_places or not isinstance(unit, str | None):
+            raise BadSetting(
+                f'访问设置 {path} 的 [directory.grants] 里“{value[:40]}”应写成 {{ role = "analyst", places = ["990101"] }} 这样。请改正。'
+            )
+        if wrong := wrong_with(row["role"], places, unit):
+            raise BadSetting(f"访问设置 {path} 的 [directory.grants] 里“{value[:40]}”：{wrong}")
+        grants[value] = Grant(row["role"], tuple(places), unit)
+    return Directory(said["claim"], grants)
 
 
 def _toml(path: Path, what: str) -> dict[str, Any]:

@@ -129,6 +129,7 @@ def _entered(token: Mapping[str, Any]) -> Reader | None:
     login, reader = hashlib.sha256(said.encode()).hexdigest(), st.session_state.get(KEY)
     if reader is None or reader.login != login:
         one = accounts.known(issuer, subject, str(token.get("name") or token.get("preferred_username") or subject))
+        one = accounts.by_directory(one, token, settings.read().directory)
         if not one.is_open:
             _wait(one)
             return None

@@ -58,16 +58,10 @@ def record(
     row = {
         **{name: suggested[name] for name in ("event_key", "probability", "is_abstained", "model_version")},
         "suggested_issue": before[0], "suggested_unit": before[1], "verdict": verdict, "chosen_issue": issue, "chosen_unit": unit,
-        "role": role, "actor_unit": actor_unit if role == "unit" else None, "version": version, "request_id": request_id,
+        "role": role, "actor_unit": actor_unit if role == "unit" else None, "version": version,
         "chosen_at": (at or datetime.now()).replace(microsecond=0),
     }  # fmt: skip
-    with store.writing() as connection:
-        once = sa.select(dispatch_choice.c.verdict).where(dispatch_choice.c.request_id == request_id)
-        already: str | None = connection.execute(once).scalar()
-        if already is not None:
-            return already
-        connection.execute(dispatch_choice.insert().values(row))
-    return verdict
+    return str(store.add_once(dispatch_choice, request_id, "verdict", lambda _: row))
 
 
 def current() -> pl.DataFrame:

@@ -116,15 +116,9 @@ def record(
         "kind": kind, "event_key": item["event_key"], "unit_name": item["unit_name"], "issue_code": item["issue_code"],
         "closed_on": item["closed_on"], "draw": draw, "result": result, "points": points, "faults": sorted(set(faults)),
         "note": redact.redact_note(note.strip(), known=names) if note.strip() else "", "role": role,
-        "at": (at or datetime.now()).replace(microsecond=0), "version": version, "request_id": request_id,
+        "at": (at or datetime.now()).replace(microsecond=0), "version": version,
     }  # fmt: skip
-    with store.writing() as connection:
-        known = sa.select(review.c.points).where(review.c.request_id == request_id)
-        already = connection.execute(known).scalar()
-        if already is not None:
-            return int(already)
-        connection.execute(review.insert().values(row))
-    return points
+    return int(store.add_once(review, request_id, "points", lambda _: row))
 
 
 def current(kind: str) -> pl.DataFrame:

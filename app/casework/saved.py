@@ -22,7 +22,7 @@ KEPT = {
     "level", "measure", "mode", "hex", "form", "ago", "other", "cluster", "within", "recurrences", "section",
     "span", "grain", "split", "dates", "scale", "basis",
     "kind", "standing", "order", "for", "chosen", "unit", "concern", "matter",
-    "by", "period", "kpi", "variant", "peers", "due", "due_unit", "review", "strata", "size", "seed",
+    "by", "period", "kpi", "variant", "peers", "over", "due", "due_unit", "review", "strata", "size", "seed",
     "topic", "of_topic", "of_source", "dispute", "batch", "area", "audience", "internal",
     "purpose", "queue",
     "what", "one", "than", "against", "other_week", "look",
@@ -93,22 +93,17 @@ def keep(
 
     Raises Refused, store.Unavailable.
     """
-    row = {
-        "name": _name(name, known), "page": page, "query": allowed(query, known), "is_shared": is_shared or (role is None and user is None),
-        "role": role, "unit": unit, "user_id": user, "saved_at": (at or datetime.now()).replace(microsecond=0), "request_id": request_id,
-    }  # fmt: skip
-    with store.writing() as connection:
-        once = sa.select(saved_view.c.name).where(saved_view.c.request_id == request_id)
-        already: str | None = connection.execute(once).scalar()
-        if already is not None:
-            return already
-        n = connection.execute(
-            sa.select(sa.func.count()).select_from(saved_view).where(_owned(role, unit, user))
-        ).scalar_one()
-        if n >= MAX_KEPT:
+
+    def row(connection: sa.Connection) -> dict[str, object]:
+        own = sa.select(sa.func.count()).select_from(saved_view).where(_owned(role, unit, user))
+        if connection.execute(own).scalar_one() >= MAX_KEPT:
             raise Refused(f"收藏最多 {MAX_KEPT} 个，请先删去不用的。")
-        connection.execute(saved_view.insert().values(row))
-    return str(row["name"])
+        return {
+            "name": _name(name, known), "page": page, "query": allowed(query, known), "is_shared": is_shared or (role is None and user is None),
+            "role": role, "unit": unit, "user_id": user, "saved_at": (at or datetime.now()).replace(microsecond=0),
+        }  # fmt: skip
+
+    return str(store.add_once(saved_view, request_id, "name", row))
 
 
 def of(role: str | None, unit: str | None, user: str | None = None) -> list[View]:

@@ -17,7 +17,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,7 @@ from app import versions
 SETTING = "YANPAN_STATE"
 FILE = "state.sqlite"
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISION = "0007"  # the newest in MIGRATIONS
+REVISION = "0008"  # the newest in MIGRATIONS
 WAIT_SECONDS = 30  # for another writer
 
 metadata = sa.MetaData()
@@ -181,6 +181,7 @@ account = sa.Table(
     sa.Column("role", sa.String(20)),  # null: has tried to come in, waits for an administrator
     sa.Column("places", sa.JSON, nullable=False),  # [codes]: counties, or one town; empty: the whole city
     sa.Column("unit", sa.String(200)),  # where the role is unit
+    sa.Column("is_from_directory", sa.Boolean, nullable=False, server_default=sa.false()),  # by a claim of the login
     sa.Column("created_at", sa.DateTime, nullable=False),  # UTC, as in the two tables below
     sa.Column("changed_at", sa.DateTime, nullable=False),
     sa.Column("disabled_at", sa.DateTime),
@@ -213,10 +214,10 @@ class Unavailable(Exception):
     """The state cannot be read or written now; one Chinese sentence says why and what to do."""
 
 
-def engine() -> sa.Engine:
-    """The database in force, brought up to date. Raises Unavailable."""
+def engine(at: str | None = None) -> sa.Engine:
+    """The database in force, or the one at this address, brought up to date. Raises Unavailable."""
     with _LOCK:
-        return _engine(address())
+        return _engine(address(at))
 
 
 @contextmanager
@@ -247,6 +248,25 @@ def writing(*, is_asked: bool = True) -> Iterator[sa.Connection]:
         yield connection
 
 
+def add_once(table: sa.Table, request_id: str, answer: str, make: Callable[[sa.Connection], Mapping[str, Any]]) -> Any:
+    """Add the row that `make` gives, unless this click (request_id) has added one, be it at the same moment in another
+    process; the value of its column `answer`. Raises Unavailable and what `make` raises."""
+    known = sa.select(table.c[answer]).where(table.c.request_id == request_id)
+    try:
+        with writing() as connection:
+            found = connection.execute(known).first()
+            if found is None:
+                row = make(connection)
+                connection.execute(table.insert().values(request_id=request_id, **row))
+                return row[answer]
+    except sa.exc.IntegrityError:  # the other click was faster between our look and our insert
+        with reading() as connection:
+            found = connection.execute(known).first()
+        if found is None:
+            raise
+    return found[0]
+
+
 def problem() -> str | None:
     """What is wrong with the state database, in one sentence; None where it can be used."""
     try:
@@ -263,15 +283,15 @@ _LOCK = threading.Lock()
 _BEGIN = "sqlite_begin"
 
 
-def address() -> str:
-    """The URL in force, as SQLAlchemy wants it."""
-    said = os.environ.get(SETTING, "").strip()
+def address(said: str | None = None) -> str:
+    """The URL in force, or the one said as YANPAN_STATE says it, as SQLAlchemy wants it."""
+    said = os.environ.get(SETTING, "").strip() if said is None else said
     if said.startswith("file:"):
         path = Path(said.removeprefix("file:")).expanduser()
         try:
             said = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise Unavailable(f"环境变量 {SETTING} 指向的文件 {path} 读不出来。请检查路径和权限。") from error
+            raise Unavailable(f"写明办理状态库地址的文件 {path}（{SETTING}）读不出来。请检查路径和权限。") from error
     if not said:
         return sa.URL.create("sqlite", database=str(versions.home() / FILE)).render_as_string()
     try:
@@ -294,7 +314,7 @@ def _engine(address: str) -> sa.Engine:
     is_file = url.get_backend_name() == "sqlite"
     made = _sqlite(url) if is_file else _postgresql(url)
     try:
-        with _sentences():
+        with _sentences(address):
             if is_file:
                 path = Path(url.database or "").resolve()
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -376,7 +396,7 @@ def _revision(connection: sa.Connection) -> str | None:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _sentences(at: str | None = None) -> Iterator[None]:
     """Turn what the database says in its own words into Unavailable; what a constraint refuses stays as it is."""
     try:
         yield
@@ -385,7 +405,7 @@ def _sentences() -> Iterator[None]:
     except (sa.exc.DatabaseError, sa.exc.InterfaceError, OSError) as error:  # OSError: no folder, or its lock is held
         logging.getLogger(__name__).warning("casework state unavailable: %s", error)
         raise Unavailable(
-            f"办理状态库 {_place(sa.make_url(address()))} 现在用不了，签收、反馈、销号等暂时不能办理；预警仍可查看。"
+            f"办理状态库 {_place(sa.make_url(at or address()))} 现在用不了，签收、反馈、销号等暂时不能办理；预警仍可查看。"
             "请管理员检查数据库或磁盘，原因见服务日志。"
         ) from error
 

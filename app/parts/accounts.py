@@ -18,7 +18,7 @@ from app.exports import csv_text
 SAID = "_accounts_said"
 LABELS = {"id": "编号", "name": "显示名", "role": "角色", "scope": "范围", "subject": "登录名", "state": "状态"}
 LOGGED = {
-    "id": "编号", "at": "时间（UTC）", "account": "账号", "name": "显示名", "role": "角色", "action": "动作", "object": "对象",
+    "id": "编号", "at": "时间", "account": "账号", "name": "显示名", "role": "角色", "action": "动作", "object": "对象",
     "version": "数据版本",
 }  # fmt: skip
 MOST = 5000
@@ -41,7 +41,7 @@ def listing() -> Sequence[Account] | None:
     rows = [
         {
             "id": one.id, "name": one.name, "role": ROLES[one.role].name if one.role else "", "scope": _scope(one, names),
-            "subject": one.subject, "state": "已停用" if one.is_disabled else "已开通" if one.is_open else "等待开通",
+            "subject": one.subject, "state": _state(one),
         }
         for one in known
     ]  # fmt: skip
@@ -51,6 +51,12 @@ def listing() -> Sequence[Account] | None:
         labels=LABELS,
     )
     return known
+
+
+def _state(one: Account) -> str:
+    if one.is_disabled:
+        return "已停用"
+    return "已开通（按登录服务的组）" if one.is_from_directory else "已开通" if one.is_open else "等待开通"
 
 
 def _scope(one: Account, names: dict[str, str]) -> str:
@@ -197,7 +203,7 @@ def log() -> None:
         known = {str(one.id): one.name for one in accounts.listed()}
         with who:
             one = filters.choose("账号", {filters.ALL: "全部账号", **known, **audit.WHO}, key="account")
-        today = audit.now().date()
+        today = date.today()
         rows = audit.rows(
             first_on=today - timedelta(days=days - 1), action=doing or None, account=one or None, limit=MOST
         )
@@ -221,12 +227,13 @@ def log() -> None:
         schema={name: kinds.get(name, pl.String) for name in LOGGED},
     )  # fmt: skip
     cut = f"，只列最近 {MOST} 条" if len(frame) == MOST else ""
-    page.section("记录", f"{len(frame)} 条{cut}")
-    page.grid(frame, key="audit", labels=LOGGED, widths={"object": 460}, height=560)
+    page.section("记录", f"{len(frame)} 条{cut}；时间是服务器的本地时间（{audit.zone()}）")
+    labels = LOGGED | {"at": f"时间（{audit.zone()}）"}
+    page.grid(frame, key="audit", labels=labels, widths={"object": 460}, height=560)
     with st.container(horizontal=True, gap="small"):
         name = f"审计日志_{date.today()}.csv"
         st.download_button(
-            "下载 CSV", downloads.noted(partial(csv_text.csv_bytes, frame, labels=LOGGED), name), name, "text/csv",
+            "下载 CSV", downloads.noted(partial(csv_text.csv_bytes, frame, labels=labels), name), name, "text/csv",
             key="audit_csv", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
 

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import address, disclosure, filters, marts, page, place_counts, wording
+from app import address, disclosure, filters, marts, page, place_counts, roles, wording
+from app.access import signin
 from app.charts.maps import Circle, locator_map
 from app.charts.maps import screen_map as drawing_of
 from app.charts.series import trend
@@ -32,9 +33,9 @@ MEASURE_LABELS = {
     "change": "较上一等长时段的变化",
 }
 MEASURE_NOTES = {
-    "rate": "▲▼：与同级区域的全市平均相比，差别纯属偶然的可能不到 1%（泊松精确检验）；区间为 95%。",
-    "smoothed": "平滑率：人口越少，越向同级区域的全市平均靠拢（经验贝叶斯，Marshall 1991），免得小地方靠一两件就排到前面。"
-    "▲▼：平滑前的每万人件数与全市平均相比，差别纯属偶然的可能不到 1%。",
+    "rate": "▲▼：与同级区域的平均相比，差别纯属偶然的可能不到 1%（泊松精确检验）；区间为 95%。",
+    "smoothed": "平滑率：人口越少，越向同级区域的平均靠拢（经验贝叶斯，Marshall 1991），免得小地方靠一两件就排到前面。"
+    "▲▼：平滑前的每万人件数与同级区域的平均相比，差别纯属偶然的可能不到 1%。",
     "excess": "超出预期：件数减去预期件数；预期按往年水平、趋势、季节和节假日逐周推算后相加，平常就很少、没有列出的周按其平常的量计。"
     "▲：其中至少一周判为异常偏高。",
     "change": "▲▼：增减超出各区域平常的起伏，纯属偶然的可能不到 1%。",
@@ -62,7 +63,7 @@ def place_asked(places: pl.DataFrame, edition: page.Edition) -> dict:
     if len(known):
         return known.row(0, named=True)
     if code != edition.city_code:
-        page.quiet(f"没有代码为 {code[:40]} 的区域，下面是全市。")
+        page.quiet(f"没有代码为 {code[:40]} 的区域，下面是{filters.place_name(None)}。")
     whole = dict.fromkeys(places.columns)
     return whole | {"place_code": edition.city_code, "place_name": edition.city_name, "place_level": "city"}
 
@@ -93,12 +94,15 @@ def drill_by_row() -> None:
 
 
 def breadcrumb(places: pl.DataFrame, place: dict, city_name: str) -> None:
-    """全市 › 云溪区 › 和平街道; each a button."""
-    trail = [(None, f"全市（{city_name}）")]
+    """全市 › 云溪区 › 和平街道; each a button. To a reader of a part it begins there."""
+    trail: list[tuple[str | None, str]] = [(None, roles.scope_words() or f"全市（{city_name}）")]
     for code in (place["county_code"], place["town_code"], place["place_code"]):
         if code and code not in [step for step, _ in trail] and place["place_level"] != "city":
             name = places.row(by_predicate=pl.col("place_code") == code, named=True)["place_name"]
             trail.append((code, name))
+    codes, mine = [code for code, _ in trail], signin.scope()
+    if mine and mine.root in codes:
+        trail = trail[codes.index(mine.root) :]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="breadcrumb"):
         for code, name in trail[:-1]:
             st.button(name, type="tertiary", on_click=go_to, args=(code,), key=f"crumb_{code}")

@@ -78,7 +78,7 @@ def draw(
         if rest
         else "全部画出"
     )
-    whole = "全市" if place["place_level"] == "city" else place["place_name"]
+    whole = filters.place_name(None) if place["place_level"] == "city" else place["place_name"]
     title = f"{whole}密度（{_said(size)}格） {span.words()}"
     classes = sequential_classes(cells["n_events"].to_list())
     cells = cells.with_columns(

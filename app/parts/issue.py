@@ -1,5 +1,6 @@
 """What the pages about issues share: change against the period before, small counts hidden, the items behind a figure."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -241,9 +242,12 @@ def listed_items(query: str, scope: dict, total: int) -> None:
     if total == 0:
         page.quiet("这里没有可以逐件列出的事项。")
         return
-    if st.session_state.get("_items_scope", scope) != scope:
-        st.session_state["page"] = 1
-    st.session_state["_items_scope"] = scope
-    number = st.pagination(max(1, math.ceil(total / PAGE_ROWS)), key="page", bind="query-params")
+    number = st.pagination(max(1, math.ceil(total / PAGE_ROWS)), key=_page_of(query, scope), bind="query-params")
     rows = marts.query(query, **scope, n_rows=PAGE_ROWS, offset=(number - 1) * PAGE_ROWS)
     show_items(rows)
+
+
+def _page_of(query: str, scope: Mapping[str, Any]) -> str:
+    """What the address calls the page number of this list: another list has another, and so begins at its first page."""
+    asked = repr((query, sorted(scope.items())))
+    return f"page_{hashlib.blake2b(asked.encode(), digest_size=3).hexdigest()}"

@@ -54,8 +54,7 @@ def open_matter(matter_id: str) -> None:
 
 def leave() -> None:
     """Back to the list."""
-    for name in ("matter", "page"):
-        address.write(name, None)
+    address.write("matter", None)
 
 
 def choose_row() -> None:

@@ -60,7 +60,7 @@ def draw(
             code: (value, text) for code, value, text in frame.select("place_code", "value", "value_text").iter_rows()
         }
         frames.append(Frame(label, f"共 {place_counts.n_items(own)}", own["n_events"], values))
-    whole = "全市" if place["place_level"] == "city" else place["place_name"]
+    whole = filters.place_name(None) if place["place_level"] == "city" else place["place_name"]
     title = f"{whole}各{wording.PLACE_LEVELS[level]}{area.MEASURES[measure]} 每四周"
     screen_map.show(
         page.drawn(

@@ -134,7 +134,7 @@ def block(
 
 def _where(codes: Sequence[str], names: Mapping[str, str], level: str, place: dict) -> str:
     if not codes:
-        return "全市" if place["place_level"] == "city" else str(place["place_name"])
+        return filters.place_name(None) if place["place_level"] == "city" else str(place["place_name"])
     if len(codes) == 1:
         return names[codes[0]]
     return f"选中的 {len(codes)} 个{wording.PLACE_LEVELS[level]}"

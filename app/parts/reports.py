@@ -593,10 +593,10 @@ TABS: Mapping[str, Callable[[page.Edition], None]] = {
 
 STYLE = f"""<style>
 .st-key-paper {{ background: {palette.WHITE}; border: 1px solid {palette.RULE}; padding: 3.2rem 4.4rem 3rem; gap: .2rem; }}
-.st-key-paper, .st-key-paper_tables {{ font-family: "FangSong", "STFangsong", "仿宋", "仿宋_GB2312", serif; }}
+.st-key-paper, .st-key-paper_tables {{ font-family: "FangSong", "STFangsong", "仿宋", "仿宋_GB2312", "Yanpan Serif SC", "Yanpan Sans SC", serif; }}
 .st-key-paper p {{ font-size: 1.06rem; line-height: 1.9; text-indent: 2em; margin: 0; text-align: justify; }}
-.st-key-paper p b {{ font-family: "KaiTi", "STKaiti", "楷体", "楷体_GB2312", serif; }}
-.st-key-paper h2.title {{ text-align: center; font-family: "FZXiaoBiaoSong-B05S", "方正小标宋简体", "STZhongsong", "SimSun", serif; font-size: 1.9rem; font-weight: 700;
+.st-key-paper p b {{ font-family: "KaiTi", "STKaiti", "楷体", "楷体_GB2312", "Yanpan Serif SC", "Yanpan Sans SC", serif; }}
+.st-key-paper h2.title {{ text-align: center; font-family: "FZXiaoBiaoSong-B05S", "方正小标宋简体", "STZhongsong", "SimSun", "Yanpan Serif SC", "Yanpan Sans SC", serif; font-size: 1.9rem; font-weight: 700;
   padding: .2rem 0 .1rem; }}
 .st-key-paper p.mark {{ text-indent: 0; font-family: inherit; font-weight: 700; font-size: .95rem; }}
 .st-key-paper p.number {{ text-align: center; text-indent: 0; }}
@@ -604,9 +604,9 @@ STYLE = f"""<style>
   font-size: 1rem; line-height: 1.6; }}
 .st-key-paper p.span {{ text-align: center; text-indent: 0; color: {palette.MUTED}; font-size: .95rem; padding: .5rem 0 .2rem; }}
 .st-key-paper h3 {{ font-size: 1.12rem; font-weight: 700; padding: .55rem 0 .1rem; margin: 0; text-indent: 2em; letter-spacing: 0; }}
-.st-key-paper h3.level1 {{ font-family: "SimHei", "STHeiti", "黑体", sans-serif; }}
-.st-key-paper h3.level2 {{ font-family: "KaiTi", "STKaiti", "楷体", "楷体_GB2312", serif; font-weight: 400; }}
-.st-key-paper p.caption, .st-key-paper_tables p.caption {{ text-align: center; text-indent: 0; font-family: "SimHei", "STHeiti", "黑体", sans-serif; font-size: .92rem;
+.st-key-paper h3.level1 {{ font-family: "SimHei", "STHeiti", "黑体", "Yanpan Sans SC", sans-serif; }}
+.st-key-paper h3.level2 {{ font-family: "KaiTi", "STKaiti", "楷体", "楷体_GB2312", "Yanpan Serif SC", "Yanpan Sans SC", serif; font-weight: 400; }}
+.st-key-paper p.caption, .st-key-paper_tables p.caption {{ text-align: center; text-indent: 0; font-family: "SimHei", "STHeiti", "黑体", "Yanpan Sans SC", sans-serif; font-size: .92rem;
   padding: .5rem 0 .2rem; margin: 0; }}
 .st-key-paper p.under, .st-key-paper_tables p.under {{ text-indent: 0; font-size: .84rem; line-height: 1.6; color: {palette.MUTED}; margin: .2rem 0 .7rem; }}
 .st-key-paper table, .st-key-paper_tables table {{ width: 100%; border-collapse: collapse; table-layout: fixed; font-size: .9rem; line-height: 1.45;
@@ -615,7 +615,7 @@ STYLE = f"""<style>
 .st-key-paper td, .st-key-paper_tables td {{ border-bottom: 1px solid {palette.GRID}; padding: .28rem .4rem; vertical-align: top; overflow-wrap: anywhere; }}
 .st-key-paper .figure, .st-key-paper_tables .figure {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .st-key-paper .basis {{ border-top: 1px solid {palette.RULE}; margin-top: 1.2rem; padding-top: .6rem; color: {palette.MUTED}; font-size: .86rem; line-height: 1.6; }}
-.st-key-paper .basis h4 {{ font-size: .92rem; padding: 0; font-family: "SimHei", "STHeiti", "黑体", sans-serif; }}
+.st-key-paper .basis h4 {{ font-size: .92rem; padding: 0; font-family: "SimHei", "STHeiti", "黑体", "Yanpan Sans SC", sans-serif; }}
 .st-key-paper .basis ol {{ margin: .2rem 0 0; padding-left: 1.4rem; }}
 .st-key-report_side {{ position: sticky; top: 4.4rem; }}
 [data-testid="stColumn"]:has(.st-key-report_side) {{ align-self: stretch; }}

@@ -40,7 +40,7 @@ def menu(newest_week: str | None) -> None:
 def _add(here: str, title: str, newest_week: str | None) -> None:
     owner = _owner()
     is_known = owner["user"] is not None or owner["role"] is not None
-    st.session_state.setdefault(REQUEST, uuid.uuid4().hex)
+    request = st.session_state.setdefault(REQUEST, uuid.uuid4().hex)  # a second click is the same
     st.text_input(
         "把本页和筛选收藏为", key="saved_name", placeholder=f"如：{title} 每周例会用", max_chars=saved.MAX_NAME
     )
@@ -54,7 +54,7 @@ def _add(here: str, title: str, newest_week: str | None) -> None:
             else "不勾选：只有您自己看得到。"
         )
         st.checkbox("全单位可见", value=not is_known, disabled=not is_known, key="saved_shared", help=shared_help)
-    st.button("收藏本页", key="saved_add", type="primary", on_click=_try, args=(_keep, here))
+    st.button("收藏本页", key="saved_add", type="primary", on_click=_try, args=(_keep, here, request))
     if said := st.session_state.get(SAID):
         st.html(f'<p class="said">{wording.escape(said)}</p>')
 
@@ -146,7 +146,7 @@ def _owner() -> dict[str, Any]:
     return {"role": role, "unit": unit, "user": reader.account if reader.role else None}
 
 
-def _keep(here: str) -> str:
+def _keep(here: str, request: str) -> str:
     query = {key: st.query_params[key] for key in st.query_params}
     if "week" in query and not st.session_state.get("saved_fixed", True):
         query["week"] = saved.NEWEST
@@ -156,9 +156,10 @@ def _keep(here: str) -> str:
         query,
         **_owner(),
         is_shared=st.session_state["saved_shared"],
-        request_id=st.session_state.pop(REQUEST),
+        request_id=request,
         known=_known(),
     )
+    st.session_state.pop(REQUEST, None)
     st.session_state["saved_name"] = ""
     return f"已收藏“{name}”。"
 

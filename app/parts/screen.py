@@ -92,7 +92,7 @@ def _strip(edition: page.Edition) -> str:
         f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库。"
         if page.is_stale(edition)
         else "",
-        f"{'、'.join(missing)}本周还没有上报，全市数字不含它。" if missing else "",
+        f"{'、'.join(missing)}本周还没有上报，数字不含它。" if missing else "",
     ]
     text = "".join(said)
     return f'<p class="strip">{wording.escape(text)}</p>' if text else ""

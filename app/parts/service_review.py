@@ -11,7 +11,7 @@ import streamlit as st
 from app import address, disclosure, filters, marts, page, roles, versions, wording
 from app.access import signin
 from app.casework import cases, reviews
-from app.parts.service_scope import Scope
+from app.parts.service_scope import Scope, following
 
 STRATA = {"unit": "按单位分层", "group": "按事项大类分层", "none": "不分层"}
 SIZES = {str(n): f"{n} 件" for n in (20, 30, 50, 100, 200)}
@@ -25,13 +25,13 @@ UNKNOWN = "（未写明单位）"
 
 
 def tab(scope: Scope, edition: page.Edition) -> None:
-    kind, source, by, size, seed = _settings()
+    kind, source, by, size, seed = _settings(scope)
     asked = scope.parameters() | {"source": source, "by": by}
     strata = marts.query("service_strata", **asked)
     if strata.is_empty():
         page.quiet("所选范围没有已办结、可以逐件查看的件，无从抽取。可放宽时段、区域或来源。")
         return
-    too_many = len(strata) > int(size)
+    too_many = f"{STRATA[by]}有 {len(strata)} 层，比抽取的 {size} 件多，" if len(strata) > int(size) else ""
     if too_many:  # a choice among the strata would always leave out the small ones
         asked["by"] = by = "none"
         strata = marts.query("service_strata", **asked)
@@ -44,7 +44,7 @@ def tab(scope: Scope, edition: page.Edition) -> None:
     how = f"{scope.title} {wording.SOURCES.get(source or '', '全部来源')} {STRATA[by]} {len(sample)} 件 种子 {seed}"
     st.html(
         f'<p class="doing">从 {strata["n_items"].sum():,} 件办结件中随机抽 {len(sample)} 件，涉及 {sample["unit_name"].n_unique()} 个单位。'
-        f"{'层数比抽取件数多，这次不分层，全部一起随机抽。' if too_many else ''}同样的数据、范围、件数和种子，抽到的是同样的件。</p>"
+        f"{too_many + '这次不分层，全部一起随机抽。' if too_many else f'{STRATA[by]}（{len(strata)} 层）。' if by != 'none' else ''}同样的数据、范围、件数和种子，抽到的是同样的件。</p>"
     )
     left, right = st.columns([6, 6], gap="large")
     with left:
@@ -68,20 +68,26 @@ def draw(strata: pl.DataFrame, asked: Mapping[str, Any], size: int, seed: str) -
     return reviews.drawn(marts.query("service_draw", **asked, seed=seed, most=max(share.values(), default=0)), share)
 
 
-def _settings() -> tuple[str, str | None, str, str, str]:
+def _settings(scope: Scope) -> tuple[str, str | None, str, str, str]:
+    """Kind, source, strata, size and seed. By default the finest strata of which each gives an item."""
     first, second, third, fourth, fifth = st.columns([1.3, 1.2, 1.2, 1, 1], vertical_alignment="bottom")
     with first:
         kind = filters.choose("哪一种", reviews.KINDS, key="review", kind="buttons")
     with second:
         source = filters.source()
-    with third:
-        by = filters.choose("分层", STRATA, key="strata")
     with fourth:
         size = filters.choose("抽取件数", SIZES, key="size", default="30")
     with fifth:
         seed = filters.choose(
             "随机种子", SEEDS, key="seed", help="换一个种子就是另一次抽取；写进记录，事后可以重抽核对。"
         )
+    asked = scope.parameters() | {"source": source}
+    fits = (by for by in STRATA if len(marts.query("service_strata", **asked, by=by)) <= int(size))
+    with third:
+        by = filters.choose(
+            "分层", STRATA, key="strata", default=following("strata", next(fits, "none")),
+            help="没有选时，先按单位；单位比抽取件数多，就按事项大类；还多，就不分层。每层至少抽一件。",
+        )  # fmt: skip
     filters.chips()
     return kind, source, by, size, seed
 

@@ -11,6 +11,8 @@ from app import disclosure, filters, kpis, marts, page, wording
 
 KINDS = {"week": "周", "month": "月", "quarter": "季", "year": "年"}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
+LONGER = {"week": (4, 13, 52), "month": (3, 12)}
+"""Of how many weeks or months units may be ranked instead of one period alone."""
 BANDS = {"green": "✓", "yellow": "■", "red": "✕"}
 """band → shape; the word is kpis.BAND_NAMES, the colour page.STYLE's. Where the bounds lie is in the registry."""
 
@@ -43,6 +45,23 @@ class Scope(NamedTuple):
         start = self.from_on - timedelta(weeks=self.n) if self.kind == "week" else plus(self.from_on, -self.n)
         to_on = self.from_on - timedelta(weeks=1) if self.kind == "week" else plus(self.from_on, -1)
         return self._replace(from_on=start, to_on=to_on, last_day=self.from_on - timedelta(days=1), is_whole=True)
+
+    def last(self, n: int) -> "Scope":
+        """The n weeks or months that end with this one."""
+        if n == self.n:
+            return self
+        if self.kind == "week":
+            start = self.to_on - timedelta(weeks=n - 1)
+            name = f"{wording.week_name(start)}—{wording.week_name(self.to_on)}"
+        else:
+            start = plus(self.to_on, 1 - n)
+            name = f"{start.year}年{start.month}月—{self.to_on.year}年{self.to_on.month}月"
+        return self._replace(n=n, from_on=start, name=name)
+
+    def longer(self, data_from: date) -> list["Scope"]:
+        """This period and longer ones that end with it, as far as there are data, the shortest first."""
+        more = (self.last(n) for n in LONGER[self.kind] if n > self.n)
+        return [self, *(scope for scope in more if scope.from_on >= data_from.replace(day=1))]
 
     @property
     def title(self) -> str:
@@ -112,6 +131,15 @@ def periods(by: str, edition: page.Edition) -> dict[str, Scope]:
         )  # fmt: skip
         start = plus(start, -n)
     return found
+
+
+def following(key: str, default: str) -> str:
+    """The default of a filter whose default depends on other filters: what the reader has not chosen follows it."""
+    before = st.session_state.get(f"_default_{key}")
+    if before not in (None, default) and st.session_state.get(key) == before and key not in st.query_params:
+        st.session_state[key] = default
+    st.session_state[f"_default_{key}"] = default
+    return default
 
 
 def registry() -> pl.DataFrame:

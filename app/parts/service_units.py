@@ -27,6 +27,8 @@ HELPS = {
 }
 OUTSIDE = {"above": "▲ 偏高", "below": "▼ 偏低"}
 FUNNEL_POINTS = 160
+ENOUGH = 10
+"""So many ranked units, or half of the group, make a ranking."""
 
 
 def peers_of(scope: Scope, kpi: Mapping[str, Any], group: str, known: pl.DataFrame) -> pl.DataFrame:
@@ -73,12 +75,16 @@ def tab(scope: Scope, edition: page.Edition) -> None:
     if not there:
         page.quiet("所看范围内没有可以比较的单位。")
         return
-    group = filters.choose("同组", there, key="peers", kind="buttons", help="只在同类单位之间比。")
+    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    with left:
+        group = filters.choose("同组", there, key="peers", kind="buttons", help="只在同类单位之间比。")
+    with right:
+        scope = spanned(scope, kpi, group, known, edition)
     units = with_place(peers_of(scope, kpi, group, known), kpi)
     if units.is_empty():
         page.quiet("所选范围内，这一组单位没有计入这项指标的件。可放宽时段，或换一组。")
         return
-    said(units, kpi, there[group])
+    said(units, kpi, there[group], scope)
     left, right = st.columns([6, 7], gap="medium")
     with left:
         drawn(units, kpi, there[group], scope, edition)
@@ -87,15 +93,40 @@ def tab(scope: Scope, edition: page.Edition) -> None:
     detail(unit, kpi, scope, edition)
 
 
+def spanned(scope: Scope, kpi: Mapping[str, Any], group: str, known: pl.DataFrame, edition: page.Edition) -> Scope:
+    """Over how long are they ranked? By default the shortest time, ending with the period, that makes a ranking."""
+    scopes_ = {str(one.n): one for one in scope.longer(edition.data_from)}
+    if len(scopes_) == 1 or kpi["kpi_unit"] == "count":
+        return scope
+    words = {"week": "周", "month": "个月"}[scope.kind]
+    names = {code: scope.name if code == str(scope.n) else f"近 {code} {words}" for code in scopes_}
+    default = next(
+        (code for code, one in scopes_.items() if is_ranking(peers_of(one, kpi, group, known))), list(names)[-1]
+    )
+    chosen = filters.choose(
+        "排名看多长", names, key="over", default=scopes.following("over", default), kind="buttons",
+        help=f"都截至所选的这一期。没有选时，取排得出名次的最短时段：至少 {ENOUGH} 个单位或半数单位满 {kpi['min_denominator']} 件；"
+        "都排不出的，取最长的。",
+    )  # fmt: skip
+    return scopes_[chosen]
+
+
+def is_ranking(units: pl.DataFrame) -> bool:
+    """Are there so many ranked units that it is a ranking?"""
+    n_ranked = int((units["standing"] == "ranked").sum())
+    return n_ranked > 0 and n_ranked >= min(ENOUGH, len(units) / 2)
+
+
 def standings(kpi: Mapping[str, Any]) -> dict[str, str]:
     """Why a unit has no rank; more items are no merit and no fault."""
     return kpis.STANDINGS | ({"too_few": "件数不排名"} if kpi["kpi_unit"] == "count" else {})
 
 
-def said(units: pl.DataFrame, kpi: Mapping[str, Any], group: str) -> None:
-    """In one sentence: how many are ranked, and who differs from the peers by more than chance, the worse by name."""
+def said(units: pl.DataFrame, kpi: Mapping[str, Any], group: str, scope: Scope) -> None:
+    """In one sentence: over how long, how many are ranked, and who differs from the peers by more than chance, the worse
+    by name."""
     if kpi["kpi_unit"] == "count":
-        words = f"{group} {len(units)} 个单位；件数不排名，多不是功，少不是过。"
+        words = f"{scope.name}，{group} {len(units)} 个单位；件数不排名，多不是功，少不是过。"
     else:
         n_ranked = int((units["standing"] == "ranked").sum())
         better, worse = ("above", "below") if kpi["better"] == "up" else ("below", "above")
@@ -103,7 +134,7 @@ def said(units: pl.DataFrame, kpi: Mapping[str, Any], group: str) -> None:
         n_better = int((units["outside"] == better).fill_null(False).sum())
         listed = f"（{'、'.join(names[:4])}{'等' if len(names) > 4 else ''}）" if names else ""
         words = (
-            f"{group} {len(units)} 个单位，{n_ranked} 个参加排名，{len(units) - n_ranked} 个样本不足"
+            f"{scope.name}，{group} {len(units)} 个单位，{n_ranked} 个参加排名，{len(units) - n_ranked} 个样本不足"
             f"（少于 {kpi['min_denominator']} 件），不排名。超出偶然的：好于同组 {n_better} 个，差于同组 {len(names)} 个{listed}。"
         )
     st.html(f'<p class="doing">{wording.escape(words)}</p>')

@@ -49,7 +49,7 @@ def draw(
     maps[1] = maps[1].with_columns(area.on_map(frame, geometry)["change_sign"].alias("mark"))
     both = pl.concat([one.select("value", "n_events", "n_events" + disclosure.MARK) for one in maps])
     classes = place_counts.classes_of(both, measure)
-    whole = "全市" if place["place_level"] == "city" else place["place_name"]
+    whole = filters.place_name(None) if place["place_level"] == "city" else place["place_name"]
     name = f"{whole}各{wording.PLACE_LEVELS[level]}{area.MEASURES[measure]}"
     marks = place_counts.SIGN_WORDS["change"]
     for column, one, period in zip(st.columns(2, gap="large"), maps, (other, span), strict=True):

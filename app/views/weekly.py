@@ -33,7 +33,7 @@ figures = figures.with_columns(
 )
 missing = marts.query("not_reported", week=week)["place_name"].to_list()
 if missing:
-    page.quiet(f"{'、'.join(missing)}本周还没有上报，下面的全市数字不含它；它的序列没有判定。")
+    page.quiet(f"{'、'.join(missing)}本周还没有上报，下面的数字不含它；它的序列没有判定。")
 known = casework.current()
 signals = casework.with_status(marts.query("signals", week=week), known)
 before = last_week(week)

@@ -5,6 +5,7 @@ import re
 import duckdb
 import pytest
 
+from app import palette
 from tests.browser.conftest import Reader, served
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -96,3 +97,22 @@ def test_from_a_pushed_link_to_its_end_by_three_roles(browser, office):
         assert reader.english() <= set(re.findall("[A-Za-z]{3,}", signal_id))
         reader.calm()
         reader.page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_waits_for_the_reader_looks_like_the_link_it_is(browser, office, scheme):
+    site, _, _ = office
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN", color_scheme=scheme)
+    reader = Reader(context.new_page(), site)
+    reader.open("warnings")
+    reader.page.locator(".st-key-roles").get_by_text("研判中心", exact=True).click()
+    reader.settle()
+    link = reader.page.locator(".st-key-for_you a").first
+    said = link.locator("p").last.evaluate("p => [getComputedStyle(p).textDecorationLine, getComputedStyle(p).color]")
+    accent = palette.ACCENT if scheme == "light" else palette.DARK[palette.ACCENT]
+    assert said == ["underline", f"rgb({', '.join(str(int(accent[k : k + 2], 16)) for k in (1, 3, 5))})"]
+    link.click()
+    reader.page.wait_for_url("**/warning?id=*")
+    reader.settle()
+    reader.calm()
+    context.close()
