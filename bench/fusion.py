@@ -265,7 +265,7 @@ def evidence(city: City) -> Evidence:
     weeks = given.weeks["week_start_on"].to_list()
     detection, families = excess.detect(given, evaluate=JUDGED)
     unlocated = given.weekly.with_columns(lon=pl.lit(None, pl.Float64), lat=pl.lit(None, pl.Float64))
-    found, _ = clusters.find(unlocated, city.places, weeks=weeks, n_weeks=JUDGED)
+    found, *_ = clusters.find(unlocated, city.places, weeks=weeks, n_weeks=JUDGED)
     more = indicators.place_evidence(given.weekly, detection, weeks, city_code=city.city_code)
     parts = [more, clusters.evidence(found), channels.evidence(given, detection)]
     return Evidence(city, detection, families, pl.concat(part.select(list(EVIDENCE_COLUMNS)) for part in parts))

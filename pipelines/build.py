@@ -130,11 +130,15 @@ def _build(
         complete = signals.complete_weeks(
             connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1))
         )
-        step("空间聚集", lambda: found.update(_put_marts(connection, signals.find_clusters(connection, complete))))
+        clusters = partial(signals.find_clusters, connection, complete, is_followed=since is not None)
+        step("空间聚集", lambda: found.update(_put_marts(connection, clusters())))
         step(
             "同一事项",
             lambda: found.update(
-                _put_marts(connection, matters.find(connection, complete, home, is_kept=not is_replay))
+                _put_marts(
+                    connection,
+                    matters.find(connection, complete, home, is_kept=not is_replay, is_followed=since is not None),
+                )
             ),
         )
         step("新词", lambda: found.update(_put_marts(connection, {"emerging": emerging.find(connection, complete)})))
@@ -185,6 +189,7 @@ def _open(home: Home, building: Path, before: Path | None) -> duckdb.DuckDBPyCon
     try:
         connection.execute(f"attach '{_quoted(home.warehouse)}' as warehouse (read_only)")
         connection.execute(f"attach '{_quoted(building)}' as marts")
+        connection.execute("create schema if not exists marts.basis")
         if before:
             connection.execute(f"attach '{_quoted(before)}' as before (read_only)")
             # Folding rows deleted here and there into the file rewrites most of a large table: once, at the end.
@@ -314,7 +319,7 @@ def _judge(
     found: signals.Tables,
     kept: Kept | None,
 ) -> stories.Rule:
-    units = signals.judge_units(connection, complete)
+    units = signals.judge_units(connection, complete, kept)
     tables, rule = signals.judge(connection, complete, as_of, found, units, kept)
     _put_marts(connection, tables)
     return rule

@@ -6,6 +6,9 @@ keys are still the same and judges those from the first other one on: a new week
 of the weeks since, and a kill, a batch taken back or a replay can leave no wrong answer behind, only a slower one.
 Matters of the last two years or so are looked for; the first week is moved twice a year only, so that the keys hold.
 The file is replaced as a whole. It holds what a full run would say, and is no part of the published version.
+
+Titles are weighed against the matters of earlier half-years, as they were by then: they stay as they are from week to week
+and are taken over from the version before (`basis.title`) where neither those nor the matter's first items have changed.
 """
 
 import hashlib
@@ -21,6 +24,7 @@ from pipelines.config import SEEDS, SQL, Home
 from pipelines.surveillance import matters
 
 READ_ITEMS = 500_000  # judged at a time, in whole weeks, to bound the memory: besides them the window before is read
+LEAST_CORPUS = 1_000  # matters of earlier half-years; with fewer all matters tell what is common
 YEARS = 2  # of matters at least: those that can be warned of, and the year before from which one knows how large matters are
 
 _KEPT = {
@@ -29,9 +33,15 @@ _KEPT = {
 
 
 def find(
-    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, home: Home, *, is_kept: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    complete: pl.DataFrame,
+    home: Home,
+    *,
+    is_kept: bool = True,
+    is_followed: bool = False,
 ) -> dict[str, pl.DataFrame]:
-    """The marts, from the marts event, place and issue. `complete`: see `weeks.complete_weeks`; a replay is not kept."""
+    """The marts, from the marts event, place and issue. `complete`: see `weeks.complete_weeks`; a replay is not kept.
+    `is_followed`: catalog `before` is the version before."""
     place_names = [
         name for (name,) in connection.execute(
             "select distinct place_name from place where not is_provisional and length(place_name) > 1 order by 1"
@@ -53,7 +63,11 @@ def find(
         done, merged = pl.concat([done, assigned]), pl.concat([merged, more])
     if is_kept and new:
         _keep(file, keys, done, merged)
-    return _marts(connection, matters.resolve(done, merged), complete["week_start_on"].to_list(), place_names)
+    half = _half(max(complete["week_start_on"], default=date.min))
+    early = matters.resolve(*(part.filter(pl.col("week_start_on") < half) for part in (done, merged)))
+    return _marts(
+        connection, matters.resolve(done, merged), early, complete["week_start_on"].to_list(), place_names, is_followed
+    )
 
 
 def _portions(weeks: list[date], n_events: dict[date, int]) -> Iterator[list[date]]:
@@ -76,10 +90,13 @@ def _first_week(last: date | None) -> date:
     >>> _first_week(date(2026, 11, 9)), _first_week(date(2026, 12, 28)), _first_week(date(2027, 1, 4))
     (datetime.date(2024, 7, 1), datetime.date(2024, 7, 1), datetime.date(2024, 12, 30))
     """
-    if last is None:
-        return date.min
-    half = date(last.year - YEARS, 7 if last.month >= 7 else 1, 1)
-    return half - timedelta(days=half.weekday())
+    return date.min if last is None else _half(last.replace(year=last.year - YEARS, day=1))
+
+
+def _half(day: date) -> date:
+    """The Monday on or before the 1 January or 1 July before `day`."""
+    half = date(day.year, 7 if day.month >= 7 else 1, 1)
+    return half - timedelta(days=half.weekday()) if day > date.min else day
 
 
 def _week_keys(connection: duckdb.DuckDBPyConnection, place_names: list[str], first: date) -> pl.DataFrame:
@@ -135,7 +152,12 @@ def _problem_words() -> dict[str, list[str]]:
 
 
 def _marts(
-    connection: duckdb.DuckDBPyConnection, assigned: pl.DataFrame, complete: list[date], place_names: list[str]
+    connection: duckdb.DuckDBPyConnection,
+    assigned: pl.DataFrame,
+    early: pl.DataFrame,
+    complete: list[date],
+    place_names: list[str],
+    is_followed: bool,
 ) -> dict[str, pl.DataFrame]:
     shown = assigned.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
     connection.register("shown_matter", shown.to_arrow())
@@ -145,7 +167,10 @@ def _marts(
         " order by e.registered_at, e.event_key"  # of two titles as good the first one given holds
     ).pl()
     connection.unregister("shown_matter")
-    found = matters.describe(items, place_names, _problem_words())
+    corpus = _corpus(connection, items, early, place_names, is_followed)
+    before = connection.sql("from before.basis.title").pl() if is_followed else None
+    found = matters.describe(items, place_names, _problem_words(), corpus=corpus, before=before)
+    titles = found.select(list(matters.TITLES))
     [(city_code,)] = connection.execute("select min(place_code) from place where place_level = 'city'").fetchall()
     issues = connection.sql("select issue_code, group_code, issue_name from issue").pl()
     found = found.join(issues, on="issue_code", how="left", maintain_order="left").with_columns(
@@ -158,4 +183,37 @@ def _marts(
         ),
         "matter_week": matters.by_week(assigned, complete),
         "event_matter": shown.sort("matter_id", "event_key"),
+        "basis.title": titles,
+        "basis.title_gram": _grams(corpus),
     }  # fmt: skip
+
+
+def _corpus(
+    connection: duckdb.DuckDBPyConnection,
+    items: pl.DataFrame,
+    early: pl.DataFrame,
+    place_names: list[str],
+    is_followed: bool,
+) -> matters.Corpus | None:
+    """What is common in titles: the matters of earlier half-years, `early`; null where they are few."""
+    large = early.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
+    if large["matter_id"].n_unique() < LEAST_CORPUS:
+        return None
+    first = matters.first_items(items.drop("matter_id").join(large, on="event_key"))
+    if is_followed:
+        known = connection.sql(
+            "select gram, n_matters from before.basis.title_gram where corpus_key = $key",
+            params={"key": matters.corpus_key(first)},
+        ).pl()
+        if len(known):
+            grams = dict(known.iter_rows())
+            return matters.Corpus(matters.corpus_key(first), grams.pop(""), grams)
+    return matters.corpus_of(first, place_names)
+
+
+def _grams(corpus: matters.Corpus | None) -> pl.DataFrame:
+    """corpus_key, gram, n_matters; the empty gram is in all matters."""
+    grams = {} if corpus is None else {"": corpus.n, **corpus.grams}
+    return pl.DataFrame(
+        {"gram": list(grams), "n_matters": list(grams.values())}, schema={"gram": pl.String, "n_matters": pl.Int64}
+    ).with_columns(pl.lit(0 if corpus is None else corpus.key, pl.UInt64).alias("corpus_key"))

@@ -244,14 +244,17 @@ def _scan_table(
 def _scan_changed(
     connection: duckdb.DuckDBPyConnection, database: str, source: str, table: str, columns: list[str]
 ) -> list[tuple]:
-    """As `_scan_table` where the rows of unchanged items were found clean before: only the others are read."""
+    """As `_scan_table` where the rows of unchanged items were found clean before: only the others are read, and of the
+    version those that say something else than before."""
     key = OF_ITEMS[database, table]
     counts, texts = (
         ", ".join(f'count("{name}")' for name in columns),
         ", ".join(f'"{name}"::varchar' for name in columns),
     )
     n_cells = connection.execute(f"select {counts} from {source}").fetchall()[0]
-    rows = connection.sql(f"select {texts} from {source} where {key} in (select {key} from memory.changed_key)")
+    changed = f"select {texts} from {{}} where {key} in (select {key} from memory.changed_key)"
+    same = f" except {changed.format(f'before.main.{table}')}" if database == "marts" else ""
+    rows = connection.sql(changed.format(source) + same)
     tally = {name: _Tally() for name in columns}
     for batch in rows.to_arrow_reader(BLOCK_ROWS):
         for name, values in zip(columns, pl.DataFrame(pl.from_arrow(batch)).iter_columns(), strict=True):

@@ -305,7 +305,6 @@ def keep(connection: duckdb.DuckDBPyConnection, given: dict[str, str], as_of_end
         "select coalesce(max(suggested_at), timestamp '1970-01-01') from core.suggested_issue where suggested_at < $end",
         {"end": as_of_end},
     ).fetchall()
-    connection.execute("create schema if not exists marts.basis")
     for name in (*LOOKUPS, "returning_batch"):
         connection.execute(f"create table marts.basis.{name} as from {name}")
     connection.execute("create table marts.basis.fact (key varchar, value varchar)")

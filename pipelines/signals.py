@@ -113,14 +113,21 @@ def topics(given: surveillance.Record, counts: pl.DataFrame) -> pl.DataFrame:
     return judged.select(DETECTION_COLUMNS).rename({"issue_code": "topic_id"})
 
 
-def judge_units(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.DataFrame:
+def judge_units(
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, kept: Kept | None = None
+) -> pl.DataFrame:
     """Which units fell out of their control limits: evidence of the units."""
     outcome = connection.sql("from weekly_outcome").pl()
-    return indicators.unit_evidence(outcome, complete["week_start_on"].to_list(), city_code=city(connection)[0])
+    return indicators.unit_evidence(
+        outcome, complete["week_start_on"].to_list(), city_code=city(connection)[0], kept=kept
+    )
 
 
-def find_clusters(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> Tables:
-    """Where items of one issue crowd together: the marts `cluster` and `cluster_place`."""
+def find_clusters(
+    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, *, is_followed: bool = False
+) -> Tables:
+    """Where items of one issue crowd together: the marts `cluster` and `cluster_place`, and `basis.scan`, of what they
+    were made. `is_followed`: catalog `before` has those of the version before."""
     mondays = complete["week_start_on"].to_list()
     studied = mondays[-clusters.CLUSTER_WEEKS - clusters.STUDY_WEEKS :]
     items = connection.sql(
@@ -128,8 +135,12 @@ def find_clusters(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame)
         "community_code, lon, lat, count(*) as n_events from event where registered_on >= $first group by all",
         params={"first": studied[0] if studied else date.max},
     ).pl()
-    found, members = clusters.find(items, connection.sql("from place").pl(), weeks=studied)
-    return {"cluster": found, "cluster_place": members}
+    tables = ("cluster", "cluster_place", "basis.scan")
+    before = clusters.NONE
+    if is_followed:
+        before = clusters.Scans(*(connection.sql(f"from before.{table}").pl() for table in tables))
+    scans = clusters.find(items, connection.sql("from place").pl(), weeks=studied, before=before)
+    return dict(zip(tables, scans, strict=True))
 
 
 def complete_weeks(connection: duckdb.DuckDBPyConnection, today: date) -> pl.DataFrame:

@@ -10,15 +10,16 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import scipy
 
 from pipelines.config import Home
 from pipelines.detectors import count_quantiles, predictive, windows
-from pipelines.surveillance import excess, weeks
+from pipelines.surveillance import excess, indicators, weeks
 from pipelines.surveillance import kept as keeping
-from pipelines.surveillance.kept import FIGURES, WORDS, Block, Kept
+from pipelines.surveillance.kept import FIGURES, TAILS, WORDS, Block, Kept
 
-MODULES = (predictive, count_quantiles, windows, excess, weeks, keeping)
+MODULES = (predictive, count_quantiles, windows, excess, indicators, weeks, keeping)
 
 
 def load(home: Home, *, is_forgotten: bool = False) -> Kept:
@@ -39,13 +40,20 @@ def load(home: Home, *, is_forgotten: bool = False) -> Kept:
                     dict(zip(issues, keys, strict=True)),
                     {figure: stored[f"{name}/{figure}"] for figure in (*FIGURES, *WORDS)},
                 )
+            if stored["program"] == found.program:
+                found.tails_before = pl.DataFrame(stored["tails"], schema=TAILS)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         found.before.clear()
     return found
 
 
 def save(home: Home, kept: Kept) -> None:
-    arrays = {"names": np.array(list(kept.now), dtype=str)}
+    tails = pl.concat([pl.DataFrame(schema=TAILS), *kept.tails_now]).unique(maintain_order=True)
+    arrays = {
+        "program": np.array(kept.program),
+        "names": np.array(list(kept.now), dtype=str),
+        "tails": tails.to_numpy(),
+    }
     for name, block in kept.now.items():
         arrays |= {
             f"{name}/mondays": block.mondays,

@@ -76,7 +76,7 @@ def in_town(places: pl.DataFrame, town: str, n: int, *, weeks: int = 2) -> list[
 def test_a_planted_cluster_is_found_where_and_when_it_is():
     places = city()
     items = more(ordinary(places), *in_town(places, "990101003", 8))
-    found, members = clusters.find(items, places, weeks=WEEKS, n_weeks=1)
+    found, members, _ = clusters.find(items, places, weeks=WEEKS, n_weeks=1)
     top = found.row(0, named=True)
     assert (top["week_start_on"], top["first_week_on"]) == (LAST, LAST - timedelta(weeks=1))
     assert (top["county_code"], top["town_code"], top["issue_code"]) == ("990101", "990101003", "0501")
@@ -98,6 +98,28 @@ def test_the_same_data_give_the_same_answer_and_an_id_follows_the_cluster():
     assert len(ids) == 2 and ids[0] == ids[1]
 
 
+def test_weeks_whose_items_are_the_same_are_taken_over_and_no_others(monkeypatch):
+    places, scanned = city(), []
+    items = more(ordinary(places), *in_town(places, "990101003", 8, weeks=3))
+    late = more(items, *in_town(places, "990101005", 1)[:1])
+    late = late.with_columns(pl.col("week_start_on").replace(LAST, LAST - timedelta(weeks=1)))
+    earlier = clusters.find(items.filter(pl.col("week_start_on") < LAST), places, weeks=WEEKS[:-1], n_weeks=4)
+    whole, with_late = (clusters.find(rows, places, weeks=WEEKS, n_weeks=4) for rows in (items, late))
+    assert len(earlier.found) and earlier.keys.height == 4
+
+    def counted(*given, **more):
+        scanned.append(more["seed"][2])
+        return scan(*given, **more)
+
+    scan = clusters.scan
+    monkeypatch.setattr(clusters, "scan", counted)
+    for rows, expected, before, weeks in ((items, whole, earlier, 1), (late, with_late, whole, 2)):
+        again = clusters.find(rows, places, weeks=WEEKS, n_weeks=4, before=before)
+        assert all(one.equals(two) for one, two in zip(again, expected, strict=True))
+        assert scanned == [week.toordinal() for week in WEEKS[-weeks:]]
+        scanned.clear()
+
+
 def test_chance_alone_is_seldom_a_cluster_also_where_items_come_in_bundles():
     """Of 60 searches of nothing about 3 are listed at 5 %; bundles of 3 would make most of them one."""
     places = city()
@@ -105,7 +127,7 @@ def test_chance_alone_is_seldom_a_cluster_also_where_items_come_in_bundles():
         noise = [
             ordinary(places, 0.4 / size, f"{n:04d}", seed=n).with_columns(pl.col("n_events") * size) for n in range(60)
         ]
-        found, _ = clusters.find(pl.concat(noise), places, weeks=WEEKS, n_weeks=1)
+        found, *_ = clusters.find(pl.concat(noise), places, weeks=WEEKS, n_weeks=1)
         assert found["issue_code"].n_unique() <= 9  # 9 of 60 at 5 %: chance 0.2 %
 
 
@@ -124,7 +146,7 @@ def test_items_without_a_community_sit_at_their_own_cell_and_those_without_eithe
     cell = {"lon": 120.301, "lat": 30.301, "county_code": "990100", "town_code": "990100000"}
     rows = [{"week_start_on": week, "n_events": 6, **cell} for week in WEEKS[-2:]]
     nowhere = [{"week_start_on": LAST, "n_events": 90, "county_code": "990101", "town_code": "990101005"}]
-    found, members = clusters.find(more(ordinary(places), *rows, *nowhere), places, weeks=WEEKS, n_weeks=1)
+    found, members, _ = clusters.find(more(ordinary(places), *rows, *nowhere), places, weeks=WEEKS, n_weeks=1)
     top = found.row(0, named=True)
     assert (top["lon"], top["lat"], top["radius_km"], top["observed"]) == (120.301, 30.301, 0, 12)
     (member,) = members.filter(pl.col("cluster_id") == top["cluster_id"]).iter_rows(named=True)
@@ -136,7 +158,7 @@ def test_evidence_is_on_the_smallest_place_that_holds_the_cluster_once():
     places = city()
     across = [row for town in ("990100000", "990100004") for row in in_town(places, town, 9)]
     items = more(ordinary(places), *in_town(places, "990101003", 9), *across)
-    found, members = clusters.find(items, places, weeks=WEEKS, n_weeks=1)
+    found, members, _ = clusters.find(items, places, weeks=WEEKS, n_weeks=1)
     assert members.filter(pl.col("n_events") == 0).is_empty()
     for row in found.iter_rows(named=True):
         codes = members.filter(pl.col("cluster_id") == row["cluster_id"])["place_code"]
@@ -157,13 +179,13 @@ def test_expectations_take_the_place_of_permutation():
     busy = (pl.col("town_code") == "990101003") * 4 + 1
     items = ordinary(places).with_columns(pl.col("n_events") * busy)
     all_over = {"weeks": WEEKS, "n_weeks": 1}
-    by_time, _ = clusters.find(items, places, **all_over)
+    by_time, *_ = clusters.find(items, places, **all_over)
     assert by_time.filter(pl.col("town_code") == "990101003").is_empty()
     a_head = places.filter(pl.col("place_level") == "community").select("place_code", expected="population")
-    by_head, _ = clusters.find(items, places, **all_over, expected=a_head)
+    by_head, *_ = clusters.find(items, places, **all_over, expected=a_head)
     assert by_head.row(0, named=True)["town_code"] == "990101003" and by_head["p_value"].min() < 0.001
     towns = items.group_by("issue_code", pl.col("town_code").alias("place_code")).agg(expected=pl.col("n_events").sum())
-    by_town, _ = clusters.find(items, places, **all_over, expected=towns)
+    by_town, *_ = clusters.find(items, places, **all_over, expected=towns)
     assert by_town.filter(pl.col("p_value") < 0.01).is_empty()
 
 

@@ -14,6 +14,7 @@ from app import page
 from app.parts import indicators as block
 from pipelines import build, publish
 from pipelines.surveillance import indicators
+from pipelines.surveillance.kept import Kept
 from pipelines.surveillance.record import EVIDENCE_COLUMNS
 
 LAST = date(2026, 11, 9)
@@ -153,6 +154,19 @@ def test_later_weeks_change_no_earlier_verdict_of_a_share():
     long, short = (indicators.share_excess(cases[:, :n], base[:, :n], first=60) for n in (75, 70))
     for name in ("p_value", "upper_bound", "expected"):
         np.testing.assert_array_equal(getattr(long, name)[:, :10], getattr(short, name))
+
+
+def test_tails_known_from_an_earlier_run_are_not_computed_again(monkeypatch):
+    cases, base = shares(np.random.default_rng(11), 40, 8, n_weeks=75)
+    first, asked, tails = Kept(), [], indicators._tails
+    indicators.share_excess(cases[:, :74], base[:, :74], first=60, kept=first)
+    whole = indicators.share_excess(cases, base, first=60)
+    monkeypatch.setattr(indicators, "_tails", lambda rows: asked.append(len(rows)) or tails(rows))
+    later = Kept(tails_before=pl.concat(first.tails_now))
+    again = indicators.share_excess(cases, base, first=60, kept=later)
+    for name in ("p_value", "upper_bound", "expected"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
+    assert 0 < asked[0] <= 40 < len(later.tails_now[0])
 
 
 def test_little_is_not_assessed_and_the_reason_is_said():

@@ -240,6 +240,23 @@ def test_titles_join_the_shared_object_and_the_words_of_the_issue(texts, words, 
     assert titles.filter(pl.col("matter_id") == "m")["title"].item() == title
 
 
+def test_a_title_stays_while_corpus_and_first_items_are_the_same(monkeypatch):
+    said = items_of(*site(6, date(2026, 1, 5)), *[{"text": f"锦绣花园{TROUBLES[0]}。"}] * 6)
+    said = said.with_columns(pl.Series("matter_id", ["a"] * 6 + ["b"] * 6))
+    corpus = method.corpus_of(method.first_items(said), [])
+    once = method.titles(said, [], corpus=corpus)
+    fresh = items_of(*[{"text": f"翠湖名邸{TROUBLES[1]}。", "event_key": f"f{k}"} for k in range(5)])
+    grown = pl.concat([said, fresh.with_columns(matter_id=pl.Series(["c"] * 4 + ["b"]))])
+    whole = method.titles(grown, [], corpus=corpus)
+    named, titled = [], method._titled
+    monkeypatch.setattr(method, "_titled", lambda *given: named.append(1) or titled(*given))
+    after = method.titles(grown, [], corpus=corpus, before=once.select(list(method.TITLES)))
+    assert after.sort("matter_id").equals(whole.sort("matter_id")) and len(named) == 2  # b and c
+    other = corpus._replace(key=corpus.key + 1)
+    method.titles(said, [], corpus=other, before=once.select(list(method.TITLES)))
+    assert len(named) == 4
+
+
 def test_fewer_than_five_are_not_shown():
     rows = items_of(*site(4, date(2026, 1, 5))).with_columns(pl.lit("m").alias("matter_id"))
     assert method.describe(rows, []).is_empty()

@@ -15,8 +15,9 @@ import duckdb
 import pytest
 from builders import add_reference, load, make_events
 
-from pipelines import build, ingest, publish, refresh
+from pipelines import build, ingest, matters, publish, refresh, surveillance
 from pipelines.config import Home
+from pipelines.surveillance import clusters
 
 SEED = int(os.environ.get("YANPAN_SEED", "1"))
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,13 +48,18 @@ class Office:
         fresh = []
         for _ in range(n):
             number, place = f"AL{len(self.rows):06}", self.chance.choice(PLACES)
+            category = self.chance.choice(("城乡建设>供热管理", "交通出行>公交服务", "没见过>的分类"))
+            text = f"{place[1]}暖气不热，家里只有{number[-2:]}度"
+            if place == PLACES[1] and category == "城乡建设>供热管理":
+                text = self.chance.choice(
+                    ("文昌标准厂房工地旁边的换热站停了", "住在文昌标准厂房工地对面，换热站停了三天")
+                )
             at = datetime.combine(since, datetime.min.time()) + timedelta(
                 days=self.chance.randrange(days), minutes=self.chance.randrange(1440)
             )
             due = at + timedelta(days=self.chance.choice((2, 5, 40)))
             self.rows[number] = dict(zip(HEADER, (
-                number, self.chance.choice(("投诉", "求助", "建议")), self.chance.choice(("城乡建设>供热管理", "交通出行>公交服务", "没见过>的分类")),
-                f"{place[1]}暖气不热，家里只有{number[-2:]}度", *place, str(at), self.chance.choice(("云溪区住建局", "临川县交通局")),
+                number, self.chance.choice(("投诉", "求助", "建议")), category, text, *place, str(at), self.chance.choice(("云溪区住建局", "临川县交通局")),
                 self.chance.choice(("", str(due))), "", "处理中", "", "", self.chance.choice(("是", "否")),
             ), strict=True))  # fmt: skip
             fresh.append(number)
@@ -119,7 +125,12 @@ def home(empty_home, monkeypatch) -> Home:
     return empty_home
 
 
-def test_whatever_comes_the_result_is_that_of_a_full_build(home, tmp_path):
+def test_whatever_comes_the_result_is_that_of_a_full_build(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(matters, "LEAST_CORPUS", 1)
+    monkeypatch.setattr(matters, "_half", lambda day: FIRST + timedelta(days=56) if day.year == FIRST.year else FIRST)
+    monkeypatch.setattr(clusters, "MIN_STUDY_WEEKS", 6)
+    for name in ("MAX_SHARE", "MIN_TEXT", "JOIN"):  # so that so few items make matters
+        monkeypatch.setattr(surveillance.matters, name, 0.5)
     office = Office(SEED)
     day = FIRST + timedelta(days=84)
 
@@ -139,6 +150,12 @@ def test_whatever_comes_the_result_is_that_of_a_full_build(home, tmp_path):
         take_in([moved, again])
         small, whole = (build.build(home, today=day, is_full=is_full) for is_full in (False, True))
         assert differences(*(publish.version_file(home, one["version"]) for one in (small, whole))) == []
+        with duckdb.connect(publish.version_file(home, small["version"]), read_only=True) as connection:
+            [made_of] = connection.execute(
+                "select (select count(*) from basis.scan), (select count(*) from basis.title),"
+                " (select count(*) from basis.title_gram)"
+            ).fetchall()
+        assert all(made_of), made_of
         n_changed.append(small["n_changed"])
     assert all(n and 29 <= n < 160 for n in n_changed), n_changed
     # What concerns all items makes all anew, and so does a day before.

@@ -161,19 +161,21 @@ def circles(
         reach = 2 * EARTH_RADIUS_KM * np.sin(max_radius / (2 * EARTH_RADIUS_KM))
     else:
         points, reach = positions.astype(float), max_radius
-    near = KDTree(points).query_ball_point(points, reach * (1 + 1e-12))
-    places, distances, centers = [], [], []
-    for number, members in enumerate(near):
-        around = np.sort(np.asarray(members))
-        chord = np.linalg.norm(points[around] - points[number], axis=1)
-        order = np.argsort(chord, kind="stable")[:max_places]
-        places.append(around[order])
-        distances.append(chord[order])
-        centers.append(np.full(len(order), number))
-    distance = np.concatenate(distances)
+    tree, reach = KDTree(points), reach * (1 + 1e-12)
+    if max_places:
+        chord, place = tree.query(points, np.arange(1, min(max_places, len(points)) + 1), distance_upper_bound=reach)
+        center, at = np.nonzero(np.isfinite(chord))
+        place, distance = place[center, at], chord[center, at]
+    else:
+        near = tree.query_ball_point(points, reach)
+        center = np.repeat(np.arange(len(points)), [len(members) for members in near])
+        place = np.concatenate(near).astype(int)
+        distance = np.linalg.norm(points[place] - points[center], axis=1)
+    order = np.lexsort((place, distance, center))
+    place, distance, center = place[order], distance[order], center[order]
     if is_lonlat:
         distance = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(1, distance / (2 * EARTH_RADIUS_KM)))
-    return _runs(np.concatenate(places), distance, np.concatenate(centers))
+    return _runs(place, distance, center)
 
 
 def _runs(place: np.ndarray, distance: np.ndarray, center: np.ndarray) -> Circles:

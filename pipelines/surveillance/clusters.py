@@ -9,12 +9,16 @@ A chance is stated twice. recurrence_weeks: once in so many weeks this issue alo
 chance_per_year: how often a year any of the issues searched that week would, so that a reader of the whole list knows.
 Items that come in bundles crowd together more often than items that come one by one: `dispersion` measures by how much,
 in the same issue's past, and the scan allows for it.
+
+What is found in a week rests on the items of its STUDY_WEEKS alone: where these are the same as in an earlier run, its
+clusters are taken over from there (`Scans`).
 """
 
 import hashlib
 import zlib
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -63,6 +67,18 @@ MEMBER_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "lat": pl.Float64,
     "n_events": pl.Int64,  # in the weeks of the cluster
 }
+SCAN_COLUMNS = {"week_start_on": pl.Date, "issue_code": pl.String, "scan_key": pl.UInt64}
+
+
+class Scans(NamedTuple):
+    """Clusters, the places in them, and of what each issue and week searched was made (scan_key)."""
+
+    found: pl.DataFrame  # FOUND_COLUMNS
+    members: pl.DataFrame  # MEMBER_COLUMNS
+    keys: pl.DataFrame  # SCAN_COLUMNS
+
+
+NONE = Scans(*(pl.DataFrame(schema=columns) for columns in (FOUND_COLUMNS, MEMBER_COLUMNS, SCAN_COLUMNS)))
 
 
 def find(
@@ -73,8 +89,9 @@ def find(
     seed: int = 0,
     n_weeks: int = CLUSTER_WEEKS,
     expected: pl.DataFrame | None = None,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The clusters of the last `n_weeks` of `weeks` and the places in them: FOUND_COLUMNS, MEMBER_COLUMNS.
+    before: Scans = NONE,
+) -> Scans:
+    """The clusters of the last `n_weeks` of `weeks` and the places in them.
 
     items: week_start_on, issue_code, county_code, town_code, community_code, lon, lat, n_events; any number of rows of
     the same place and week; lon and lat null unless the item's own cell is known. places: place_code, place_level,
@@ -82,7 +99,7 @@ def find(
     expected: for Kulldorff's Poisson statistic instead of permutation, what is usual, in any unit: place_code of a
     community or a town (spread over its communities by population), expected, and optionally issue_code, week_start_on;
     `places.select("place_code", expected="population")` for as many items a head everywhere. Items at places without
-    an expectation are then left out.
+    an expectation are then left out. before: of an earlier run of this program with these places.
 
     Listed are the clusters of MIN_CASES items or more with p_value <= LISTED_P, per issue and week those that share no
     place. p_value: of the Monte Carlo rank; below what REPLICATIONS can show, of the Gumbel tail. The same items give
@@ -91,11 +108,13 @@ def find(
     weeks = list(weeks)
     located, spots = _located(items, places, weeks)
     if len(weeks) < MIN_STUDY_WEEKS or located.is_empty():
-        return pl.DataFrame(schema=FOUND_COLUMNS), pl.DataFrame(schema=MEMBER_COLUMNS)
+        return NONE
     position = spots.select("lon", "lat").to_numpy()
     area_starts = np.flatnonzero(spots["area"].ne_missing(spots["area"].shift()).to_numpy())
     judged = range(max(len(weeks) - n_weeks, MIN_STUDY_WEEKS - 1), len(weeks))
-    n_searched = np.zeros(len(weeks), dtype=int)
+    marks = np.array([_digest(repr(spot[1:]).encode()) for spot in spots.iter_rows()], dtype=np.uint64)
+    known = set(before.keys.select(list(SCAN_COLUMNS)).iter_rows())
+    keys: list[tuple[date, str, int]] = []
     rows = []
     for issue, own in sorted(located.partition_by("issue_code", as_dict=True).items()):
         issue_code = str(issue[0])
@@ -106,24 +125,28 @@ def find(
             counts[usual.sum(axis=1) == 0] = 0
         by_area = np.add.reduceat(counts, area_starts)
         recent = np.convolve(counts.sum(axis=0), np.ones(MAX_WINDOW_WEEKS, int))[: len(weeks)]
-        is_kept = (counts if usual is None else usual).sum(axis=1) > 0
-        kept = np.flatnonzero(is_kept)
-        around = circles(position[kept], MAX_RADIUS_KM, is_lonlat=True, max_places=MAX_PLACES)
         for week in judged:
             if recent[week] < MIN_CASES:
                 continue
-            n_searched[week] += 1
             first = max(0, week + 1 - STUDY_WEEKS)
+            study = slice(first, week + 1)
+            kept = np.flatnonzero((counts if usual is None else usual)[:, study].sum(axis=1) > 0)
+            spread = dispersion(by_area[:, first : week + 1 - MAX_WINDOW_WEEKS])
+            stated = None if usual is None else usual[kept, study]
+            what = (marks[kept], counts[kept, study], stated, np.array([seed, spread]))
+            keys.append((weeks[week], issue_code, _digest(b"".join(v.tobytes() for v in what if v is not None))))
+            if keys[-1] in known:
+                continue
             found = scan(
-                counts[kept, first : week + 1],
+                counts[kept, study],
                 position[kept],
-                around=around,
+                around=circles(position[kept], MAX_RADIUS_KM, is_lonlat=True, max_places=MAX_PLACES),
                 max_radius=MAX_RADIUS_KM,
                 max_periods=MAX_WINDOW_WEEKS,
                 is_lonlat=True,
                 model="permutation" if usual is None else "poisson",
-                expected=None if usual is None else usual[kept, first : week + 1],
-                dispersion=dispersion(by_area[:, first : week + 1 - MAX_WINDOW_WEEKS]),
+                expected=stated,
+                dispersion=spread,
                 replications=REPLICATIONS,
                 stop_after=STOP_AFTER,
                 max_p=LISTED_P,
@@ -135,7 +158,11 @@ def find(
                 for cluster in found.iter_rows(named=True)
                 if cluster["observed"] >= MIN_CASES
             ]
-    return _frames(rows, n_searched, weeks, places)
+    return _frames(rows, before, pl.DataFrame(keys, schema=SCAN_COLUMNS, orient="row"), places)
+
+
+def _digest(what: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(what, digest_size=8).digest())
 
 
 def _located(items: pl.DataFrame, places: pl.DataFrame, weeks: list[date]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -272,21 +299,20 @@ def _one(codes: pl.Series) -> bool:
     return codes.n_unique() == 1 and codes[0] is not None
 
 
-def _frames(
-    rows: list[dict], n_searched: np.ndarray, weeks: list[date], places: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _frames(rows: list[dict], before: Scans, keys: pl.DataFrame, places: pl.DataFrame) -> Scans:
+    """The clusters found now, `rows`, and those of the scans before that hold still."""
     members = [
         {"week_start_on": row["week_start_on"], "cluster_id": row["cluster_id"], **member}
         for row in rows
         for member in row.pop("members")
     ]
     city = places.filter(pl.col("place_level") == "city")["place_code"].min()
-    searched = pl.DataFrame(
-        {"week_start_on": weeks, "n_searched": n_searched}, schema_overrides={"n_searched": pl.Int64}
-    )
+    searched = keys.group_by("week_start_on").agg(pl.len().cast(pl.Int64).alias("n_searched"))
     schema = {name: kind for name, kind in FOUND_COLUMNS.items() if name not in ("recurrence_weeks", "chance_per_year")}
+    holding = before.keys.join(keys, on=list(SCAN_COLUMNS), how="semi")
+    held = before.found.join(holding, on=["week_start_on", "issue_code"], how="semi")
     found = (
-        pl.DataFrame(rows, schema=schema)
+        pl.concat([held.select(list(schema)), pl.DataFrame(rows, schema=schema)])
         .join(searched, on="week_start_on")
         .with_columns(
             pl.col("place_code").fill_null(city),
@@ -296,10 +322,16 @@ def _frames(
         .select(list(FOUND_COLUMNS))
         .sort("week_start_on", "p_value", "statistic", "cluster_id", descending=[False, False, True, False])
     )
-    return found, pl.DataFrame(members, schema=MEMBER_COLUMNS).sort(
+    inside = pl.concat(
+        [
+            before.members.join(held, on=["week_start_on", "cluster_id"], how="semi"),
+            pl.DataFrame(members, schema=MEMBER_COLUMNS),
+        ]
+    ).sort(
         "week_start_on", "cluster_id", "n_events", "place_code", "lon", "lat",
         descending=[False, False, True, False, False, False], nulls_last=True,
     )  # fmt: skip
+    return Scans(found, inside, keys)
 
 
 def evidence(found: pl.DataFrame) -> pl.DataFrame:

@@ -36,7 +36,11 @@ def judge(
     found = [
         channels.evidence(record, detection),
         indicators.place_evidence(
-            record.weekly, detection, record.weeks["week_start_on"].to_list(), city_code=record.city_code
+            record.weekly,
+            detection,
+            record.weeks["week_start_on"].to_list(),
+            city_code=record.city_code,
+            kept=record.kept,
         ),
         *([] if others is None else [others]),
     ]

@@ -23,6 +23,7 @@ from scipy import special
 
 from pipelines.detectors.predictive import share_exceedance
 from pipelines.surveillance.excess import ALPHA, PLACE_LEVELS, SILENT_BELOW
+from pipelines.surveillance.kept import TAILS, Kept, looked_up
 from pipelines.surveillance.record import EVIDENCE_COLUMNS
 
 RISE_WEEKS, RISE_MIN_ITEMS = 8, 20
@@ -49,7 +50,9 @@ LITTLE_SPREAD = 0.01  # how far the spread over time of one series may lie from 
 # ---- entry points ------------------------------------------------------------------------------------------------
 
 
-def place_evidence(weekly: pl.DataFrame, detection: pl.DataFrame, weeks: list[date], *, city_code: str) -> pl.DataFrame:
+def place_evidence(
+    weekly: pl.DataFrame, detection: pl.DataFrame, weeks: list[date], *, city_code: str, kept: Kept | None = None
+) -> pl.DataFrame:
     """Evidence of kinds `rise` and `repeat`, EVIDENCE_COLUMNS, for the weeks `detection` has.
 
     `weekly`: week_start_on, county_code, town_code, issue_code, n_repeat, and n_repeat_known: items whose source says
@@ -58,14 +61,14 @@ def place_evidence(weekly: pl.DataFrame, detection: pl.DataFrame, weeks: list[da
     this subject alone; what holds in the whole city is for `joining` to say.
     """
     judged = sorted(detection["week_start_on"].unique())
-    found = [*_rises(detection, judged), *_repeats(weekly, weeks, city_code, judged[0])] if judged else []
+    found = [*_rises(detection, judged), *_repeats(weekly, weeks, city_code, judged[0], kept)] if judged else []
     return (pl.concat(found) if found else pl.DataFrame(schema=EVIDENCE_COLUMNS)).sort(
         "kind", "week_start_on", "place_level", "place_code", "issue_code"
     )
 
 
 def unit_evidence(
-    outcome: pl.DataFrame, weeks: list[date], *, city_code: str, evaluate: int = UNIT_WEEKS
+    outcome: pl.DataFrame, weeks: list[date], *, city_code: str, evaluate: int = UNIT_WEEKS, kept: Kept | None = None
 ) -> pl.DataFrame:
     """Evidence of kinds `overdue`, `satisfaction`, `returns` for the last `evaluate` weeks, EVIDENCE_COLUMNS.
 
@@ -83,7 +86,12 @@ def unit_evidence(
             continue
         series, (y, n) = _matrices(counted, ["unit_name"], [cases, base], weeks)
         judged = share_excess(
-            y, n, known_from=(n > 0).argmax(axis=1), first=max(len(weeks) - evaluate, 0), min_items=UNIT_MIN_ITEMS
+            y,
+            n,
+            known_from=(n > 0).argmax(axis=1),
+            first=max(len(weeks) - evaluate, 0),
+            min_items=UNIT_MIN_ITEMS,
+            kept=kept,
         )
         subjects = series.join(places, on="unit_name", how="left", maintain_order="left")
         listed = np.nonzero((judged.base > 0) | (judged.reason == ""))
@@ -201,20 +209,20 @@ def share_excess(
     known_from: np.ndarray | None = None,
     first: int = 0,
     min_items: int = REPEAT_MIN_ITEMS,
-    alpha: float = ALPHA,
+    kept: Kept | None = None,
 ) -> Judged:
     """Are more of the items of the last WINDOW weeks cases than a series' own last year lets expect?
 
     `cases`, `items`: (series × weeks), cases among items. `groups`: (series,) small whole numbers; the other series of a group
     are the prior of a series' share (default: all one group). `known_from`: (series,) first week of the series' record.
-    Weeks before `first` are not judged. Windows with fewer than `min_items` items are not assessed, nor series of whose record
+    Weeks before `first` are not judged. `kept`: tails of an earlier run. Windows with fewer than `min_items` items are not assessed, nor series of whose record
     fewer than MIN_BASELINE weeks precede the guard. Appending weeks changes no earlier verdict.
 
     The number of cases is beta-binomial (Skellam 1948, JRSS B 10:257): mean and its doubt from BASELINE weeks that end GUARD
     weeks before the window and from a beta prior around the group's share (empirical Bayes; the series itself left out),
     spread from how the blocks of the baseline differ (`_law`). p is the mid-p (Lancaster 1961, JASA 56:223): uniform on
     average, where a plain P(Y ≥ y) of few items is far too large; at a given level it can fall short of its size by a part of
-    one count's probability. `upper_bound`: the largest number of cases with p above alpha.
+    one count's probability. `upper_bound`: the largest number of cases with p above ALPHA.
 
     >>> items = np.full((1, 80), 10.0); cases = np.ones((1, 80)); cases[0, -4:] = 4
     >>> judged = share_excess(cases, items, first=79)
@@ -226,7 +234,7 @@ def share_excess(
     since = np.zeros(n_series, dtype=int) if known_from is None else known_from
     y_now, n_now = (_last_weeks(values, WINDOW)[:, first:] for values in (cases, items))
     y_past, n_past = (np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0))) for values in (cases, items))
-    expected, bound, p = np.full((3, *y_now.shape), np.nan)
+    expected, bound, p, a_now, b_now = np.full((5, *y_now.shape), np.nan)
     reason = np.full(y_now.shape, "", dtype=object)
     reason[n_now < min_items] = TOO_FEW
     for column, week in enumerate(range(first, n_weeks)):
@@ -237,10 +245,12 @@ def share_excess(
             continue
         edges = np.maximum(stop - WINDOW * np.arange(BASELINE // WINDOW + 1), 0)
         a, b = _law(-np.diff(y_past[:, edges], axis=1), -np.diff(n_past[:, edges], axis=1), group)
-        law = (n_now[at, column], a[at], b[at])
-        expected[at, column] = law[0] * law[1] / (law[1] + law[2])
-        p[at, column] = _mid_p(y_now[at, column], *law)
-        bound[at, column] = _upper_bound(alpha, *law)
+        a_now[at, column], b_now[at, column] = a[at], b[at]
+    known = np.nonzero(reason == "")
+    law = (n_now[known], a_now[known], b_now[known])
+    expected[known] = law[0] * law[1] / (law[1] + law[2])
+    tails = looked_up(kept, pl.DataFrame(dict(zip(TAILS, (y_now[known], *law), strict=False))), _tails)
+    p[known], bound[known] = tails["p_value"].to_numpy(), tails["upper_bound"].to_numpy()
     return Judged(y_now, n_now, expected, bound, p, reason, first)
 
 
@@ -290,6 +300,13 @@ def _ratio(part: float, whole: float, otherwise: float) -> float:
     return part / whole if whole > 0 else otherwise
 
 
+def _tails(asked: pl.DataFrame) -> pl.DataFrame:
+    cases, *law = (asked[name].to_numpy() for name in asked.columns)
+    return asked.with_columns(
+        pl.Series("p_value", _mid_p(cases, *law)), pl.Series("upper_bound", _upper_bound(ALPHA, *law))
+    )
+
+
 def _mid_p(cases: np.ndarray, items: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (share_exceedance(cases, items, a, b) + share_exceedance(cases + 1, items, a, b)) / 2
 
@@ -309,7 +326,9 @@ def _upper_bound(alpha: float, items: np.ndarray, a: np.ndarray, b: np.ndarray) 
     return count
 
 
-def _repeats(weekly: pl.DataFrame, weeks: list[date], city_code: str, since: date) -> list[pl.DataFrame]:
+def _repeats(
+    weekly: pl.DataFrame, weeks: list[date], city_code: str, since: date, kept: Kept | None
+) -> list[pl.DataFrame]:
     known = "n_repeat_known" in weekly.columns
     flagged = weekly.filter(pl.col("n_repeat").is_not_null() & pl.col("week_start_on").is_in(weeks)).with_columns(
         pl.col("n_repeat_known" if known else "n_events").alias("n_repeat_known"), pl.lit(city_code).alias("city_code")
@@ -333,6 +352,7 @@ def _repeats(weekly: pl.DataFrame, weeks: list[date], city_code: str, since: dat
             groups=None if level == "city" else series["issue_code"].rank("dense").to_numpy().astype(int) - 1,
             known_from=np.array([number[begins[code]] for code in series["place_code"]]),
             first=number[since],
+            kept=kept,
         )
         listed = np.nonzero(judged.base >= REPEAT_MIN_ITEMS)
         alarm = (judged.p_value <= ALPHA) & (judged.observed >= REPEAT_MIN_CASES)

@@ -4,6 +4,8 @@ The verdict on a week rests on the counts of all weeks up to it, of its series a
 share the prior of their dispersion) and of the issue in the whole city, and on how much registering these weeks allow. So
 each week of an issue has a key made of all that, chained from the first week on; where the key is the same, so is the
 verdict, but for the last digits (other series were computed beside it).
+
+Tails of shares rest on four numbers, and are kept under these (`looked_up`).
 """
 
 import hashlib
@@ -14,11 +16,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from pipelines.detectors.predictive import Detection
 
 FIGURES = ("observed", "expected", "phi", "upper_bound", "p_value", "window")
 WORDS = ("reason", "method")
+TAILS = dict.fromkeys(("cases", "items", "a", "b", "p_value", "upper_bound"), pl.Float64)
+"""Of so many cases among so many items, where the share is Beta(a, b)."""
 FEW_WEEKS = 12  # at the end are judged by themselves; from more on all are
 
 
@@ -33,11 +38,24 @@ class Block(NamedTuple):
 
 @dataclass
 class Kept:
-    """The blocks of an earlier run, and those of this one. `program`: what else the verdicts rest on."""
+    """The blocks and tails of an earlier run, and those of this one. `program`: what else the verdicts rest on."""
 
     program: str = ""
     before: dict[str, Block] = field(default_factory=dict)
     now: dict[str, Block] = field(default_factory=dict)
+    tails_before: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TAILS))
+    tails_now: list[pl.DataFrame] = field(default_factory=list)
+
+
+def looked_up(kept: Kept | None, asked: pl.DataFrame, judge: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """TAILS for each row of `asked`: its first columns, which `judge` adds the others to where they are not known."""
+    keys = asked.columns
+    before = pl.DataFrame(schema=TAILS) if kept is None else kept.tails_before
+    new = asked.join(before, on=keys, how="anti").unique(maintain_order=True)
+    known = pl.concat([before.join(asked, on=keys, how="semi"), judge(new).select(list(TAILS))])
+    if kept is not None:
+        kept.tails_now.append(known)
+    return asked.join(known, on=keys, how="left", maintain_order="left")
 
 
 def judged(

@@ -467,11 +467,16 @@ def _look_up(counted: tuple[Ints, Ints], keys: Ints) -> Ints:
 
 
 def describe(
-    members: pl.DataFrame, place_names: list[str], problem_words: Mapping[str, Sequence[str]] | None = None
+    members: pl.DataFrame,
+    place_names: list[str],
+    problem_words: Mapping[str, Sequence[str]] | None = None,
+    *,
+    corpus: "Corpus | None" = None,
+    before: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """What, where and since when are the matters? One row a matter of MIN_EVENTS items or more.
 
-    `members`: matter_id, source and ITEM_COLUMNS, one row an item. Returns matter_id, title, is_name (see `titles`), place_level and place_code
+    `members`: matter_id, source and ITEM_COLUMNS, one row an item. Returns matter_id, title, is_name, title_key (see `titles`), place_level and place_code
     (the smallest place that holds PLACE_SHARE of the items; null place_code is the whole city), issue_code (the most
     frequent, of equals the lower), first_on, last_on, n_events, n_sources.
     """
@@ -501,14 +506,15 @@ def describe(
     is_there = {level: pl.col(level) >= PLACE_SHARE for level in PLACE_LEVELS}
     return (
         whole.join(held, on="matter_id")
-        .join(titles(members.join(whole, on="matter_id", how="semi"), place_names, problem_words), on="matter_id", how="left")
+        .join(titles(members.join(whole, on="matter_id", how="semi"), place_names, problem_words, corpus=corpus, before=before),
+              on="matter_id", how="left")
         .with_columns(
             pl.coalesce(pl.when(is_there[level]).then(pl.lit(level)) for level in PLACE_LEVELS)
             .fill_null("city")
             .alias("place_level"),
             pl.coalesce(pl.when(is_there[level]).then(f"{level}_most") for level in PLACE_LEVELS).alias("place_code"),
         )
-        .select("matter_id", "title", "is_name", "place_level", "place_code", "issue_code", "first_on", "last_on", "n_events",
+        .select("matter_id", "title", "is_name", "title_key", "place_level", "place_code", "issue_code", "first_on", "last_on", "n_events",
                 "n_sources")
         .sort("first_on", "matter_id")
     )  # fmt: skip
@@ -597,53 +603,100 @@ def rarity(counted: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def titles(
-    members: pl.DataFrame, place_names: list[str], problem_words: Mapping[str, Sequence[str]] | None = None
-) -> pl.DataFrame:
-    """What would a person call each matter? matter_id, title: object and problem in at most 24 characters; is_name.
+class Corpus(NamedTuple):
+    """In how many of some matters is each string of 2 and 3 characters?"""
 
-    A matter of which nothing will do has no row; where `is_name`, the title is an object's name and says no problem.
+    key: int  # of what these matters' first items say
+    n: int
+    grams: Mapping[str, int]
+
+
+TITLES = {"title_key": pl.UInt64, "title": pl.String, "is_name": pl.Boolean}
+
+
+def titles(
+    members: pl.DataFrame,
+    place_names: list[str],
+    problem_words: Mapping[str, Sequence[str]] | None = None,
+    *,
+    corpus: Corpus | None = None,
+    before: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """What would a person call each matter? matter_id, TITLES: object and problem in at most 24 characters; is_name.
+
+    The title is null where nothing will do; where `is_name`, it is an object's name and says no problem.
 
     The object (estate, site, firm, road …) is the string that most of the first TITLE_ITEMS items share and that few
-    other matters have; the problem is what the clauses of these items say without naming an object. Of the problems the
-    one is taken whose bigrams are in most of the items and in the fewest other matters: the sum over them of
+    matters of the corpus have; the problem is what the clauses of these items say without naming an object. Of the problems
+    the one is taken whose bigrams are in most of the items and in the fewest matters of the corpus: the sum over them of
     p(bigram | matter) · ln(matters / matters that have it), by the square root of the length, and times PROBLEM_WORTH.
     One that no clause joins to the object has to hold one of the `problem_words` of the issue (by issue_code).
     Names of places, greetings, requests, words of the form, and how many or how long are cut off; a clause with a
     redaction mark, which stands where a name or number was, with a form of address or with a figure is no problem.
-    `members` as for `describe`.
+    `members` as for `describe`; `corpus`: default, these matters themselves. `before`: TITLES of an earlier run of this
+    program with these places and words; a title rests on the corpus and on what the matter's first items say.
     """
-    clauses = _clauses(members, place_names)
-    texts: dict[str, dict[int, list[tuple[str, bool]]]] = {}
-    issue: dict[str, Counter[str]] = {}
-    for matter_id, item, code, part, is_title in clauses.iter_rows():
-        texts.setdefault(matter_id, {}).setdefault(item, []).append((part, is_title))
-        issue.setdefault(matter_id, Counter())[code or ""] += 1
-    inside: dict[str, Counter[str]] = {}
-    n_matters: Counter[str] = Counter()  # that have the bigram or trigram
-    for matter_id, items in texts.items():
-        shared = Counter(
-            itertools.chain.from_iterable(
-                {part[at : at + n] for part, _ in parts for n in (2, GRAM) for at in range(len(part) - n + 1)}
-                for parts in items.values()
-            )
-        )
-        n_matters.update(shared.keys())
-        inside[matter_id] = shared
+    first = first_items(members)
+    corpus = corpus or corpus_of(first, place_names)
+    keyed = marks(first).select("matter_id", pl.struct("mark", pl.lit(corpus.key)).hash().alias("title_key"))
+    known = pl.DataFrame(schema=TITLES) if before is None else before.unique("title_key", keep="first")
+    stale = keyed.join(known, on="title_key", how="anti")
     rows = []
-    for matter_id, items in texts.items():
-        words = (problem_words or {}).get(issue[matter_id].most_common(1)[0][0], ())
-        known = _Known(inside[matter_id], len(items), n_matters, len(texts))
-        rows.append((matter_id, *_titled([part for parts in items.values() for part in parts], known, words)))
+    for matter_id, items in _told(
+        first.join(stale, on="matter_id", how="semi", maintain_order="left"), place_names
+    ).items():
+        said = [part for parts in items.values() for part in parts]
+        inside = Counter(itertools.chain.from_iterable(map(_grams, items.values())))
+        words = (problem_words or {}).get(Counter(code or "" for _, _, code in said).most_common(1)[0][0], ())
+        known_of = _Known(inside, len(items), corpus.grams, corpus.n)
+        rows.append((matter_id, *_titled([(part, is_title) for part, is_title, _ in said], known_of, words)))
     schema: dict[str, Any] = {"matter_id": members.schema["matter_id"], "title": pl.String, "is_name": pl.Boolean}
-    return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("title") != "")
+    named = stale.join(
+        pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("title") != ""), on="matter_id", how="left"
+    )
+    return pl.concat([keyed.join(known, on="title_key"), named], how="diagonal")
 
 
-def _clauses(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
+def first_items(members: pl.DataFrame) -> pl.DataFrame:
+    """Of each matter the TITLE_ITEMS items it is called after."""
+    ordered = members.sort("registered_on", "text", "title", "event_key", nulls_last=True)
+    return ordered.group_by("matter_id", maintain_order=True).head(TITLE_ITEMS)
+
+
+def marks(first: pl.DataFrame) -> pl.DataFrame:
+    """matter_id, mark: a hash of what its first items say."""
+    said = first.select("matter_id", pl.struct("issue_code", "title", "text").hash().alias("mark"))
+    return said.group_by("matter_id", maintain_order=True).agg("mark").with_columns(pl.col("mark").hash())
+
+
+def corpus_of(first: pl.DataFrame, place_names: list[str]) -> Corpus:
+    """`first`: the first items of its matters."""
+    n_matters: Counter[str] = Counter()
+    told = _told(first, place_names)
+    for items in told.values():
+        n_matters.update(_grams(list(itertools.chain.from_iterable(items.values()))))
+    return Corpus(corpus_key(first), len(told), n_matters)
+
+
+def corpus_key(first: pl.DataFrame) -> int:
+    return int.from_bytes(hashlib.blake2b(marks(first)["mark"].sort().to_numpy().tobytes(), digest_size=8).digest())
+
+
+def _told(first: pl.DataFrame, place_names: list[str]) -> dict[str, dict[int, list[tuple[str, bool, str | None]]]]:
+    """The clauses of each matter, item by item: part, is_title, issue_code."""
+    told: dict[str, dict[int, list[tuple[str, bool, str | None]]]] = {}
+    for matter_id, item, code, part, is_title in _clauses(first, place_names).iter_rows():
+        told.setdefault(matter_id, {}).setdefault(item, []).append((part, is_title, code))
+    return told
+
+
+def _grams(parts: list[tuple[str, bool, str | None]]) -> set[str]:
+    """The strings of 2 and 3 characters."""
+    return {part[at : at + n] for part, *_ in parts for n in (2, GRAM) for at in range(len(part) - n + 1)}
+
+
+def _clauses(first: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
     """matter_id, item, issue_code, part, is_title: the clauses of each matter's first items, without what is no content."""
-    first = members.sort("registered_on", "text", "title", "event_key", nulls_last=True).group_by(
-        "matter_id", maintain_order=True
-    ).head(TITLE_ITEMS)  # fmt: skip
     return (
         first.with_row_index("item")
         .select(
@@ -670,22 +723,24 @@ def _clauses(members: pl.DataFrame, place_names: list[str]) -> pl.DataFrame:
 
 
 class _Known(NamedTuple):
-    """In how many of the matter's items (of n), and in how many matters (of n_all), strings of 2 and 3 characters are."""
+    """In how many of the matter's items (of n), and in how many matters of the corpus (of n_all), strings are."""
 
     inside: Counter[str]
     n: int
-    matters: Counter[str]
+    matters: Mapping[str, int]
     n_all: int
 
     def share(self, gram: str) -> float:
         return (self.inside[gram] - OWN_WORD) / self.n
 
     def is_rare(self, gram: str) -> bool:
-        return self.matters[gram] <= max(3.0, math.sqrt(self.n_all))
+        return self.matters.get(gram, 0) <= max(3.0, math.sqrt(self.n_all))
 
     def weight(self, text: str) -> float:
         grams = {text[at : at + 2] for at in range(len(text) - 1)} & self.inside.keys()  # a cut may make others
-        said = sum(self.share(gram) * min(math.log(self.n_all / self.matters[gram] + 1), RARE) for gram in grams)
+        said = math.fsum(
+            self.share(gram) * min(math.log(self.n_all / self.matters.get(gram, 1) + 1), RARE) for gram in grams
+        )
         return said / math.sqrt(max(len(text), 1))
 
 
