@@ -32,7 +32,7 @@ def binomial_quantile(q: float, n: npt.ArrayLike, p: float) -> Floats:
     """
     size = np.asarray(n, np.int64)  # special.bdtr wants whole ones
     if p in (0.0, 1.0):
-        return size * float(p)
+        return np.asarray(n, float) * p
     above = np.ceil(special.bdtrik(q, size, p))
     below = np.maximum(above - 1, 0)
     return np.where(special.bdtr(below, size, p) >= q, below, above).astype(np.float64)
