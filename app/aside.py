@@ -25,7 +25,7 @@ from app import turns
 from pipelines import logs
 
 ROOT = Path(__file__).resolve().parents[1]
-IMPORT_FIRST = ("app.reports.make", "app.exports.picture", "app.exports.slides", "app.exports.workbook")
+IMPORT_FIRST = ("app.reports.make", "app.exports.picture", "app.exports.slides", "app.exports.workbook", "app.forecast")
 NICENESS = 5  # pages first
 MOST_CALLS = 200  # then a new process: what the libraries keep of each is given back
 

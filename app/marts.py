@@ -30,7 +30,7 @@ AS_OF = "asof"
 """Query parameter with the past day looked at, YYYY-MM-DD; absent = the newest data."""
 AS_OF_KEY = "_asof"
 LOG = logging.getLogger(__name__)
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT = "160MB"
 """Of what DuckDB keeps of a version; without one it would hold all of the file in time. The system's file cache has it as well."""
 _at_once = threading.BoundedSemaphore(4)  # more on a few cores are no faster, and might not fit into the limit together
 _AT = "\0"  # in no path: what follows tells one file from the next of the same name
@@ -83,7 +83,7 @@ def newest_meta() -> Mapping[str, str]:
     return dict(_answer("meta", (), str(current_version())).iter_rows())
 
 
-@st.cache_resource(show_spinner=False, max_entries=768)  # frames are never changed: no copy for each reader
+@st.cache_resource(show_spinner=False, max_entries=384)  # frames are never changed: no copy for each reader
 def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: str) -> pl.DataFrame:
     started = time.perf_counter()
     with _at_once, _connection(version.split(_FOR)[0]).cursor() as cursor:

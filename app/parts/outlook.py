@@ -42,8 +42,12 @@ def block(look: Look) -> None:
         return
     ahead = _workdays(look.week + timedelta(weeks=1), look.week + timedelta(weeks=forecast.HORIZON))
     with st.spinner("正在计算…"):
-        found = page.drawn(forecast.forecast, known, ahead)
-        parts = page.drawn(forecast.taken_apart, known.select("week_start_on", "n_events")) if _is_long(known) else None
+        found = page.worked_out(forecast.forecast, known, ahead)
+        parts = (
+            page.worked_out(forecast.taken_apart, known.select("week_start_on", "n_events"))
+            if _is_long(known)
+            else None
+        )
     _outlook(look, known, found)
     if parts is None:
         page.quiet(f"分出季节要有连续两年（{TWO_YEARS} 周）的数据，现在有 {len(known)} 周。")
