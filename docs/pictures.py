@@ -48,7 +48,7 @@ class Walk:
         self.page.wait_for_timeout(500)
         self.page.wait_for_function(
             "['notRunning', null].includes(document.querySelector('[data-testid=stApp]')"
-            ".getAttribute('data-test-script-state')) && !document.querySelector('[data-testid=stSkeleton]')"
+            ".getAttribute('data-test-script-state')) && !document.querySelector('[data-testid^=stSkeleton]')"
         )
         self.page.wait_for_timeout(700)
 
@@ -261,7 +261,7 @@ def _(walk: Walk) -> None:
 def _(walk: Walk) -> Box:
     walk.open("reports")
     walk.click(walk.button(re.compile("逐项看")))
-    return Box(top=60, left=640)
+    return Box()
 
 
 @picture("clerk-issue")

@@ -88,7 +88,7 @@ class Reader:
             "['notRunning', null].includes(document.querySelector('[data-testid=stApp]')"
             ".getAttribute('data-test-script-state'))"
         )
-        self.page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+        self.page.wait_for_function("!document.querySelector('[data-testid^=stSkeleton]')")
 
     def click_map(self, x: float, y: float) -> None:
         """Click at a share of the map's width and height."""
