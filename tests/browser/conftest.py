@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
@@ -62,7 +65,9 @@ class Reader:
         self.outside: list[str] = []
         self.errors: list[str] = []
         page.on("request", lambda request: self._note(request.url))
-        page.on("websocket", lambda socket: self._note(socket.url))
+        self.is_asked = False
+        """A page run was asked for, and has not come to its end."""
+        page.on("websocket", self._listen)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._hear)
 
@@ -70,6 +75,24 @@ class Reader:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("data", "blob") and parts.hostname not in LOOPBACK:
             self.outside.append(url)
+
+    def _listen(self, socket) -> None:
+        self._note(socket.url)
+        socket.on("framesent", self._ask)
+        socket.on("framereceived", self._answer)
+        socket.on("close", self._leave)
+
+    def _ask(self, frame: bytes | str) -> None:
+        self.is_asked |= isinstance(frame, bytes) and BackMsg.FromString(frame).HasField("rerun_script")
+
+    def _answer(self, frame: bytes | str) -> None:
+        message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
+        is_end = message.HasField("script_finished")
+        if is_end and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            self.is_asked = False
+
+    def _leave(self, _socket) -> None:
+        self.is_asked = False
 
     def _hear(self, message) -> None:
         probing = "/_stcore/" in message.location.get("url", "")  # Streamlit looks for its own base path
@@ -84,6 +107,9 @@ class Reader:
     def settle(self) -> None:
         """Until the page run is over and has been drawn."""
         self.page.wait_for_timeout(250)
+        until = time.monotonic() + 300
+        while self.is_asked and time.monotonic() < until:  # a busy server may not have begun yet
+            self.page.wait_for_timeout(50)
         self.page.wait_for_function(
             "['notRunning', null].includes(document.querySelector('[data-testid=stApp]')"
             ".getAttribute('data-test-script-state'))"
