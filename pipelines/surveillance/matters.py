@@ -349,36 +349,34 @@ class _Week:
         for matter in asked[np.argsort(stands_for[asked])].tolist():
             alike.setdefault(int(where[matter]), []).append(matter)
         at = np.flatnonzero(np.isin(self.label, asked)[self.item])
-        inside = _counts(self.label[self.item[at]], self.column[at], (n_matters, self.width))
-        told = {k: _row(inside, k) for k in asked.tolist()}  # trigrams and in how many items they are
-        core = {k: set(column[n >= CORE * size[k]].tolist()) for k, (column, n) in told.items()}
+        rows = _counts(self.label[self.item[at]], self.column[at], (n_matters, self.width))
+        told = {k: _row(rows, k) for k in asked.tolist()}  # trigrams and in how many items they are
+        core = {k: _core(column, n, size[k]) for k, (column, n) in told.items()}
         pairs: list[tuple[int, int]] = []
         for matters in alike.values():
             for late in [matter for matter in matters if is_touched[matter]]:
                 for early in matters[: matters.index(late)]:
-                    if core[late].isdisjoint(core[early]):
+                    shared = core[late].keys() & core[early].keys()
+                    if not shared:
                         continue
-                    name = self._shared_name(told[late], told[early], size[late], size[early], stands_for[late])
+                    inside = {column: core[late][column] + core[early][column] for column in sorted(shared)}
+                    name = self._name(inside, stands_for[late])
                     if name < MIN_NAME:
                         continue
                     if name + self._prior(stands_for[late], stands_for[early], size[early]) >= MERGE:
                         pairs.append((late, early))
                         told[early] = _added(told[early], told[late])
                         size[early] += size[late]
-                        core[early] = set(told[early][0][told[early][1] >= CORE * size[early]].tolist())
+                        core[early] = _core(*told[early], size[early])
                         self.label[self.label == late] = early
                         matters.remove(late)
                         break
         return pairs
 
-    def _shared_name(
-        self, late: tuple[Ints, Ints], early: tuple[Ints, Ints], n_late: int, n_early: int, item: int
-    ) -> float:
-        """The surprise of the trigrams that are in most items of both matters, against all others."""
-        column, one, other = np.intersect1d(late[0], early[0], assume_unique=True, return_indices=True)
-        in_late, in_early = late[1][one], early[1][other]
-        is_core = (in_late >= CORE * n_late) & (in_early >= CORE * n_early)
-        column, n_inside = column[is_core], (in_late + in_early)[is_core]
+    def _name(self, inside: Mapping[int, int], item: int) -> float:
+        """The surprise of the trigrams that are in most items of two matters, against all others. inside: column → in how many
+        items of both; `item` stands for one of them."""
+        column, n_inside = np.array([*inside]), np.array([*inside.values()])
         cell = self.group[item] * self.width + column
         n_others = self.n_in_group[self.group[item]] + PRIOR_EVENTS
         return float(
@@ -403,6 +401,12 @@ class _Week:
         """How many items of the window have the place code and the issue of each."""
         cell = (codes + 1) * (int(self.issue.max()) + 2) + self.issue + 1
         return np.bincount(cell)[cell]
+
+
+def _core(column: Ints, n: Ints, size: int) -> dict[int, int]:
+    """The trigrams in most of a matter's items, and in how many."""
+    is_core = n >= CORE * size
+    return dict(zip(column[is_core].tolist(), n[is_core].tolist(), strict=True))
 
 
 def _first(label: Ints, n: int) -> Ints:
