@@ -50,6 +50,8 @@ import polars as pl
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from app.once import once
+
 MIN_CELL = 5
 SETTING = "YANPAN_MIN_CELL"
 HIGHER = Path(__file__).resolve().parents[1] / "sql" / "seeds" / "min_cell.csv"
@@ -120,6 +122,7 @@ def note(k: int | None = None, *, exported: bool = False) -> str:
 # ---------------------------------------------------------------- tables
 
 
+@once(256)
 def suppress(
     frame: pl.DataFrame,
     *,

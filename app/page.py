@@ -1,7 +1,5 @@
 """What every page has in common: the version it reads, its head, the guards, figure and table blocks."""
 
-import hashlib
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +11,7 @@ import streamlit as st
 
 from app import address, aside, asof, disclosure, downloads, fields, marts, palette, theme, versions, wording
 from app.charts.style import CONFIG
+from app.once import digest
 from app.parts import saved
 
 T = TypeVar("T")
@@ -174,17 +173,12 @@ def drawn(draw: Callable[..., T], frame: pl.DataFrame, /, *arguments: Any, **wor
 
     The key is all of the content, not a sample of it: two frames that differ in one figure are two drawings.
     """
-    return _drawn(draw.__qualname__, _digest(frame, arguments, words), _draw=lambda: draw(frame, *arguments, **words))
+    return _drawn(draw.__qualname__, digest(frame, arguments, words), _draw=lambda: draw(frame, *arguments, **words))
 
 
 def worked_out(work: Callable[..., T], frame: pl.DataFrame, /, *arguments: Any) -> T:
     """As `drawn`, for what takes long or needs a large library: done beside the server (see app.aside)."""
-    return _drawn(work.__qualname__, _digest(frame, arguments, {}), _draw=lambda: aside.do(work, frame, *arguments))
-
-
-def _digest(frame: pl.DataFrame, arguments: tuple[Any, ...], words: Mapping[str, Any]) -> str:
-    content = frame.write_ipc(None).getvalue() + pickle.dumps((arguments, words))
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return _drawn(work.__qualname__, digest(frame, arguments), _draw=lambda: aside.do(work, frame, *arguments))
 
 
 @st.cache_resource(show_spinner=False, max_entries=96)

@@ -13,6 +13,7 @@ from app import marts, page, roles, wording
 from app.access import signin
 from app.casework import cases, workflow
 from app.casework.cases import AGAIN, STATUSES
+from app.once import once
 from app.parts.warning import headline, responsible
 from app.roles import Actor
 
@@ -68,6 +69,12 @@ def with_status(signals: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFra
     """Adds to warnings where they stand (cases.with_standing); known: `current`."""
     if known is None:
         return cases.with_standing(signals, None, pl.DataFrame(), pl.DataFrame())
+    return _with_standing(signals, known, marts.version())
+
+
+@once(64)
+def _with_standing(signals: pl.DataFrame, known: pl.DataFrame, version: str) -> pl.DataFrame:
+    """version: of the places and issues."""
     return cases.with_standing(signals, known, marts.query("places"), marts.query("issues"))
 
 
