@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+from concurrent.futures import Future
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import page, wording
+from app import aside, page, wording
 from app.reports import make, register
 from tests.test_views import MONDAY_AFTER, copied, opened_at, said, sql
 
@@ -51,6 +52,28 @@ def test_the_last_week_reads_as_a_document(full):
     (link,) = [link.proto for link in weekly.get("page_link") if link.proto.label == "生成本期材料"]
     assert link.query_string == "kind=weekly&period=2026-W46"
     assert weekly.metric[0].value == wording.number(n)
+
+
+def test_a_report_that_is_being_made_shows_when_it_is_ready(office, monkeypatch):
+    """The page is there at once, the rest comes; a process that was killed is said, and the next look tries again."""
+    begun: list[Future] = []
+
+    def begin(work, *arguments, **named) -> Future:
+        begun.append(Future())
+        return begun[-1]
+
+    monkeypatch.setattr(aside, "begin", begin)
+    at = opened_at("reports")
+    assert not at.exception and "正在汇总本期数字" in said(at) and not buttons(at)
+    assert not opened_at("reports").exception and len(begun) == 1, "made once for all who look"
+    begun[0].set_exception(aside.Gone("看板旁边的进程意外中止。请重试。"))
+    at.run()
+    assert not at.exception and "意外中止" in said(at) and not buttons(at)
+    monkeypatch.undo()
+    monkeypatch.setenv("YANPAN_HOME", str(office))
+    monkeypatch.setattr(page, "today", lambda: MONDAY_AFTER)
+    at.run()
+    assert not at.exception and "一、基本情况" in said(at) and len(buttons(at)) == 4
 
 
 def test_each_check_is_shown_on_demand(full):

@@ -36,7 +36,7 @@ PAGES = {
 }  # fmt: skip
 REFUSALS = (
     make.Unsound, figures.NoData, figures.NoSuchArea, settings.BadSetting, templates.BadTemplate, disclosure.BadSetting,
-    workflow.BadSetting,
+    workflow.BadSetting, aside.Gone,
 )  # fmt: skip
 """What is said instead of a report."""
 N_ISSUES, N_EXPORTS = 30, 300
