@@ -30,10 +30,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from app import versions
-from pipelines import logs
+from pipelines import logs, runs
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
@@ -256,19 +256,6 @@ def ask(*command: str) -> dict:
     return _answer(done.stdout, done.returncode, _crash(done.stderr.splitlines()))
 
 
-def is_locked(path: Path) -> bool:
-    """Does a process hold this lock file?"""
-    if not path.exists():
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
-
-
 def run(folder: Path) -> None:
     """The job's own process: its commands one after the other, what they say and answer kept in `folder`."""
     signal.signal(signal.SIGTERM, lambda *_: None)  # meant for the command; its end is seen below
@@ -348,7 +335,7 @@ def _yanpan(command: Sequence[str]) -> list[str]:
 def _is_alive(job: Job) -> bool:
     if job.pid is None:
         return job.seconds() < STARTING_SECONDS
-    return is_locked(job.folder / "lock")
+    return runs.is_locked(job.folder / "lock")
 
 
 def _finish(job: Job, status: str) -> Job:

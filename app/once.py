@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 
 def digest(*content: object) -> str:
-    """Equal for equal content, all of it: two frames that differ in one figure have two."""
+    """Of all of the content: two frames that differ in one figure have two. Equal content has the same one, but where an
+    object is met twice and an equal one was met in its place: that is worked out once more."""
     return hashlib.blake2b(pickle.dumps(content), digest_size=16).hexdigest()
 
 

@@ -104,6 +104,11 @@ class Visitor:
     is_part: bool = False
     """Only that part was asked for."""
 
+    @property
+    def page(self) -> str:
+        """Its path; empty where the server has not named it."""
+        return next((path for path, of in self.pages.items() if of == self.here), "")
+
     async def go(self, page: str, act: str = "page", **query: str) -> Rerun:
         """To a page by the menu, or by a link with a query."""
         self.query, self.here = urlencode(query), self.pages.get(page, "")
@@ -135,8 +140,7 @@ class Visitor:
                 break
         if not n_bytes:
             return None
-        page = next((path for path, of in self.pages.items() if of == self.here), "")
-        return Rerun(page, AWAITED, time.perf_counter() - started, n_bytes, tuple(errors))
+        return Rerun(self.page, AWAITED, time.perf_counter() - started, n_bytes, tuple(errors))
 
     def controls(self) -> list[Control]:
         """All on the screen that can be set to something else."""
@@ -178,8 +182,7 @@ class Visitor:
                     )
         except (TimeoutError, websockets.ConnectionClosed) as broken:
             errors.append(type(broken).__name__)
-        page = next((path for path, of in self.pages.items() if of == self.here), "")
-        return Rerun(page, act, time.perf_counter() - started, n_bytes, tuple(errors))
+        return Rerun(self.page, act, time.perf_counter() - started, n_bytes, tuple(errors))
 
     def _take(self, message: ForwardMsg) -> list[str]:
         """Show what the server sends; returns the error it tells of, if any."""

@@ -11,6 +11,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from pipelines import config
 from pipelines.errors import YanpanError
 
@@ -42,6 +44,19 @@ def last(home: Path) -> dict[str, dict]:
     """Command → what is written down of it."""
     found = (_read(path) for path in sorted((home / FOLDER).glob("*.json")))
     return {one["command"]: one for one in found if "command" in one}
+
+
+def is_locked(path: Path) -> bool:
+    """Does a process hold this lock file? OSError where it may not be opened."""
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def _read(path: Path) -> dict:

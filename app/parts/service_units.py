@@ -1,7 +1,7 @@
 """单位: who does better than chance among its peers, and what drives the score of one of them?"""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -79,8 +79,8 @@ def tab(scope: Scope, edition: page.Edition) -> None:
     with left:
         group = filters.choose("同组", there, key="peers", kind="buttons", help="只在同类单位之间比。")
     with right:
-        scope = spanned(scope, kpi, group, known, edition)
-    units = with_place(peers_of(scope, kpi, group, known), kpi)
+        scope, units = spanned(scope, kpi, group, known, edition)
+    units = with_place(units, kpi)
     if units.is_empty():
         page.quiet("所选范围内，这一组单位没有计入这项指标的件。可放宽时段，或换一组。")
         return
@@ -93,22 +93,23 @@ def tab(scope: Scope, edition: page.Edition) -> None:
     detail(unit, kpi, scope, edition)
 
 
-def spanned(scope: Scope, kpi: Mapping[str, Any], group: str, known: pl.DataFrame, edition: page.Edition) -> Scope:
+def spanned(
+    scope: Scope, kpi: Mapping[str, Any], group: str, known: pl.DataFrame, edition: page.Edition
+) -> tuple[Scope, pl.DataFrame]:
     """Over how long are they ranked? By default the shortest time, ending with the period, that makes a ranking."""
     scopes_ = {str(one.n): one for one in scope.longer(edition.data_from)}
     if len(scopes_) == 1 or kpi["kpi_unit"] == "count":
-        return scope
+        return scope, peers_of(scope, kpi, group, known)
     words = {"week": "周", "month": "个月"}[scope.kind]
     names = {code: scope.name if code == str(scope.n) else f"近 {code} {words}" for code in scopes_}
-    default = next(
-        (code for code, one in scopes_.items() if is_ranking(peers_of(one, kpi, group, known))), list(names)[-1]
-    )
+    units = cache(lambda code: peers_of(scopes_[code], kpi, group, known))
+    default = next((code for code in scopes_ if is_ranking(units(code))), list(names)[-1])
     chosen = filters.choose(
         "排名看多长", names, key="over", default=scopes.following("over", default), kind="buttons",
         help=f"都截至所选的这一期。没有选时，取排得出名次的最短时段：至少 {ENOUGH} 个单位或半数单位满 {kpi['min_denominator']} 件；"
         "都排不出的，取最长的。",
     )  # fmt: skip
-    return scopes_[chosen]
+    return scopes_[chosen], units(chosen)
 
 
 def is_ranking(units: pl.DataFrame) -> bool:

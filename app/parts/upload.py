@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import jobs, marts, page, versions, wording
 from app.parts import files, mapping, running
+from pipelines import runs
 
 MAX_MEGABYTES = 500
 RECENT = timedelta(minutes=15)
@@ -233,7 +234,7 @@ def inbox() -> None:
             "不认识的文件移到「未导入」并附说明。</p>"
         )
         return
-    doing = status.get("doing", "") if jobs.is_locked(folder / ".lock") else "没有在看守；运行 yanpan watch 启动"
+    doing = status.get("doing", "") if runs.is_locked(folder / ".lock") else "没有在看守；运行 yanpan watch 启动"
     looked = f"，最近一次查看 {status['looked_at'][:16].replace('T', ' ')}" if status.get("looked_at") else ""
     page.section("自动导入文件夹", f"{doing}{looked}")
     rows = [{**entry, "at": entry["at"][:16].replace("T", " "), "outcome": OUTCOMES[entry["outcome"]]} for entry in status.get("last", [])[:8]]  # fmt: skip

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-from filelock import FileLock, Timeout
 from packaging.requirements import Requirement
 
 from pipelines import config, logs, publish, runs
@@ -319,18 +318,10 @@ def _says_running(path: Path) -> bool:
 
 
 def _is_held(path: Path) -> bool:
-    """Does a process hold this lock file?"""
-    if not path.exists():
-        return False
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
+        return runs.is_locked(path)
+    except OSError:  # another user's: nobody holds it as far as this one can tell
         return False
-    lock.release()
-    return False
 
 
 def _model(home: Home, now: datetime) -> Finding:
