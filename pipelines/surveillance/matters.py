@@ -28,7 +28,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -95,26 +95,16 @@ def assign(
     came; MERGED, which matter went up in which at the end of a week.
     """
     items = items.select(ITEM_COLUMNS).sort("registered_on", "text", "title", "event_key", nulls_last=True)
-    of_event = dict(resolve(known, merged).select("event_key", "matter_id").iter_rows())
-    doc, gram = _features(items, place_names)
-    county, town, issue, group = (
-        _codes(items[name]) for name in ("county_code", "town_code", "issue_code", "group_code")
-    )
-    names: list[str] = []  # matter_id of every matter number
-    number: dict[str, int] = {}
-
-    def matter(name: str) -> int:
-        if name not in number:
-            number[name] = len(names)
-            names.append(name)
-        return number[name]
-
-    event_keys, weeks = items["event_key"].to_list(), items["week_start_on"]
-    label = np.array([matter(of_event[key]) if key in of_event else -1 for key in event_keys], dtype=np.int64)
+    of_event = items.select("event_key").join(
+        resolve(known, merged), on="event_key", how="left", maintain_order="left"
+    )["matter_id"]
+    names = of_event.drop_nulls().unique(maintain_order=True)
+    label = of_event.replace_strict(names, np.arange(len(names)), default=-1, return_dtype=pl.Int64).to_numpy().copy()
+    number = dict(zip(names, range(len(names)), strict=True))
+    weeks = items["week_start_on"]
     week_number = ((weeks - date(1970, 1, 5)).dt.total_days() // 7).to_numpy()
     first_new = week_number[label < 0].min(initial=np.iinfo(np.int64).max)
-    bounds = np.searchsorted(doc, np.arange(len(items) + 1, dtype=np.int32))
-    space = _Space(doc, gram, bounds, county, town, issue, group)
+    space = _Space(items, place_names, int(np.searchsorted(week_number, first_new)))
     assigned: list[pl.DataFrame] = []
     merges: list[tuple[date, str, str]] = []
     for week in np.unique(week_number[week_number >= first_new]):
@@ -126,21 +116,21 @@ def assign(
         label[start:now] = np.argsort(order)[which]
         this_week = _Week(space, start, now, end, label)
         starters = this_week.join(len(order))
-        started = [matter(name) for name in _ids(items[[start + k for k in starters]])]
+        started = [number.setdefault(name, len(number)) for name in _ids(items[[start + k for k in starters]])]
         to_global = np.concatenate([known_matters[order], np.array(started, dtype=np.int64)])
-        monday = weeks[now]
+        matter_ids = pl.Series(list(number), dtype=pl.String)
         assigned.append(
             pl.DataFrame(
                 {
-                    "event_key": event_keys[now:end],
-                    "week_start_on": [monday] * (end - now),
-                    "matter_id": [names[k] for k in to_global[label[now:end]]],
+                    "event_key": items["event_key"][now:end],
+                    "week_start_on": weeks[now:end],
+                    "matter_id": matter_ids.gather(to_global[label[now:end]]),
                 },
                 schema=ASSIGNED,
             )
         )
         for gone, into in this_week.merge(len(to_global)):
-            merges.append((monday, names[to_global[gone]], names[to_global[into]]))
+            merges.append((weeks[now], *matter_ids.gather(to_global[[gone, into]])))
         label[start:end] = to_global[label[start:end]]
     return (
         pl.concat([pl.DataFrame(schema=ASSIGNED), *assigned]),
@@ -226,52 +216,74 @@ def _trigrams(lines: pl.Series) -> tuple[Ints, Ints]:
     return (pair >> np.uint64(GRAM_BITS)).astype(np.int32), (pair & np.uint64((1 << GRAM_BITS) - 1)).astype(np.int32)
 
 
-class _Space(NamedTuple):
-    """All items at hand: their trigrams (of item i at bounds[i]:bounds[i + 1]) and codes, −1 where not known."""
+class _Space:
+    """All items at hand and those of their trigrams that occur in new weeks: of item i at bounds[i]:bounds[i + 1].
 
-    item: Ints
-    gram: Ints
-    bounds: Ints
-    county: Ints
-    town: Ints
-    issue: Ints
-    group: Ints
+    A cell is a group and a trigram: group * n_grams + trigram. Codes are −1 where not known, groups 0.
+    """
+
+    def __init__(self, items: pl.DataFrame, place_names: list[str], first_new: int) -> None:
+        """`first_new`: where the items of new weeks begin."""
+        item, gram = _features(items, place_names)
+        length = np.bincount(item, minlength=len(items))
+        is_asked = np.zeros(int(gram.max(initial=-1)) + 1, dtype=bool)
+        is_asked[gram[length[:first_new].sum() :]] = True
+        at = np.flatnonzero(is_asked[gram])
+        self.item, gram = item[at], (np.cumsum(is_asked, dtype=np.int32) - 1)[gram[at]]
+        self.bounds = np.searchsorted(self.item, np.arange(len(items) + 1, dtype=np.int32))
+        self.damped = np.maximum(1.0, length / LENGTH) ** LENGTH_POWER
+        self.county, self.town, self.issue, group = (
+            _codes(items[name]) for name in ("county_code", "town_code", "issue_code", "group_code")
+        )
+        self.group = group + 1
+        self.n_groups, self.n_grams = int(self.group.max(initial=0)) + 1, int(is_asked.sum())
+        self.cell = (self.group * self.n_grams).astype(np.int32)[self.item] + gram
+        self.number = np.full(self.n_groups * self.n_grams, -1, np.int32)  # of a cell in the week that is looked at
+        self.seen = np.zeros_like(self.number)  # in how many items of the window each cell is
+        self.window = slice(0, 0)  # of the trigrams
+
+    def move(self, start: int, now: int) -> None:
+        """Let the window be the items start:now; it only goes forward."""
+        first, middle = self.bounds[[start, now]]
+        np.add.at(self.seen, self.cell[self.window.stop : middle], np.int32(1))
+        np.subtract.at(self.seen, self.cell[self.window.start : first], np.int32(1))
+        self.window = slice(first, middle)
 
 
 class _Week:
     """The items now:end of one week against the items and matters of the window start:now.
 
-    Items are counted from `start`, matters are numbered from 0; rows of matrices are items or matters, columns the
-    trigrams that occur in this week.
+    Items are counted from `start`, matters are numbered from 0, cells are those of this week. Most trigrams are written
+    by so many that they say nothing, and are most of the work: they are left out before anything is counted by matter.
     """
 
     def __init__(self, space: _Space, start: int, now: int, end: int, label: Ints) -> None:
         self.label, self.now = label[start:end], now - start
         first, middle, last = space.bounds[[start, now, end]]
-        gram, n_grams = space.gram[first:last], int(space.gram.max(initial=-1)) + 1
-        is_here = np.bincount(gram[middle - first :], minlength=n_grams) > 0
-        self.width = int(is_here.sum())
-        column = np.where(is_here, np.cumsum(is_here) - 1, -1).astype(np.int32)[gram]
-        at = np.flatnonzero(column >= 0)
-        self.item, self.column = space.item[first:last][at] - np.int32(start), column[at]
-        self.county, self.town, self.issue = (codes[start:end] for codes in space[3:6])
-        self.group = space.group[start:end] + 1
-        self.n_groups = int(self.group.max()) + 1
-        self.place = np.where(self.town >= 0, self.town, int(space.town.max()) + 2 + self.county)
-        self.cell = (self.group * self.width).astype(np.int32)[self.item] + self.column  # group and trigram
-        self.since = int(np.searchsorted(self.item, np.int32(self.now)))
-        n_cells = self.n_groups * self.width
-        self.n_in_group = np.bincount(self.group, minlength=self.n_groups)
-        self.seen = np.bincount(self.column, minlength=self.width)
-        self.seen_before, self.seen_now = (
-            np.bincount(cell, minlength=n_cells) for cell in (self.cell[: self.since], self.cell[self.since :])
+        cells, self.seen_now = np.unique(space.cell[middle:last], return_counts=True)
+        space.move(start, now)
+        space.number[cells] = np.arange(len(cells))
+        self.item, self.cell = space.item[first:last] - np.int32(start), space.number[space.cell[first:last]]
+        space.number[cells] = -1
+        self.n_own = np.diff(space.bounds[start : end + 1])  # trigrams of every item
+        self.group_of, self.gram_of = np.divmod(cells, np.int32(max(space.n_grams, 1)))
+        self.seen_before = space.seen[cells].astype(np.int64)
+        grams, which = np.unique(self.gram_of, return_inverse=True)
+        in_window = space.seen.reshape(space.n_groups, -1)[:, grams].sum(axis=0)
+        self.seen = (in_window + np.bincount(which, self.seen_now, minlength=len(grams)).astype(np.int64))[which]
+        self.county, self.town, self.issue, self.group = (
+            codes[start:end] for codes in (space.county, space.town, space.issue, space.group)
         )
-        item, column = self.item[self.since :], self.column[self.since :]
-        here = self.place[item] * self.width + column
-        self.own = _counted(here)
-        self.own_in_group = _counted(here * self.n_groups + self.group[item])
-        self.damped = np.maximum(1.0, np.diff(space.bounds[start : end + 1]) / LENGTH) ** LENGTH_POWER
-        self.around = [self._n_around(codes) for codes in (self.town, self.county, np.zeros_like(self.town))]
+        self.damped = space.damped[start:end]
+        self.n_groups, self.n_grams = space.n_groups, space.n_grams
+        self.place = np.where(self.town >= 0, self.town, int(space.town.max()) + 2 + self.county)
+        self.n_others = np.bincount(self.group, minlength=self.n_groups) + PRIOR_EVENTS
+        item, cell = self.item[middle - first :], self.cell[middle - first :]
+        self.own = _counted(self.place[item] * self.n_grams + self.gram_of[cell])
+        self.own_in_group = _counted(self.place[item] * len(cells) + cell)
+        codes = [self.town, self.county, self.issue]
+        around = [self._n_around(place) for place in (self.town, self.county, np.zeros_like(self.town))]
+        self.one_by_one = [np.ascontiguousarray(numbers).data for numbers in (*codes, *around)]
 
     def _surprise(self, cell: Ints, item: Ints, n_inside: Ints) -> Floats:
         """−ln of the share of others that write a trigram, 0 where it is no name. `cell`: group and trigram.
@@ -279,17 +291,13 @@ class _Week:
         Others than the `n_inside` items of the matter that `item` stands for, and than this week's of its place.
         """
         out = np.zeros(len(cell))
-        n_others = (self.n_in_group + PRIOR_EVENTS)[self.group[item]]
+        n_others = self.n_others[self.group[item]]
         rare = np.flatnonzero(self.seen_before[cell] - n_inside < MAX_SHARE * n_others)  # spares most the look-up
         cell, item, n_inside = cell[rare], item[rare], n_inside[rare]
-        column = cell % self.width
-        here = self.place[item] * self.width + column
-        own, own_in_group = (
-            _look_up(self.own, here),
-            _look_up(self.own_in_group, here * self.n_groups + self.group[item]),
-        )
+        own = _look_up(self.own, self.place[item] * self.n_grams + self.gram_of[cell])
+        own_in_group = _look_up(self.own_in_group, self.place[item] * len(self.seen_now) + cell)
         out[rare] = self._minus_log_share(
-            self.seen[column] - own - n_inside,
+            self.seen[cell] - own - n_inside,
             self.seen_before[cell] + self.seen_now[cell] - own_in_group - n_inside,
             n_others[rare],
         )
@@ -300,40 +308,54 @@ class _Week:
         share = (np.maximum(n_group, 0) + PRIOR_EVENTS * city) / n_others
         return np.where(share < MAX_SHARE, -np.log(share), 0.0)
 
+    def _telling(self, n_inside: Ints, seen: Ints) -> tuple[Ints, Ints]:
+        """Item and cell of the trigrams that can be names if at most n_inside items of the item's matter have them, by
+        what is `seen` of a cell; n_inside is −1 for items that are not asked."""
+        least = np.floor(seen - MAX_SHARE * self.n_others[self.group_of])  # and one more
+        least = np.append(np.maximum(least, -1), np.iinfo(np.int32).max).astype(np.int32)  # the last: not of this week
+        at = np.flatnonzero(np.repeat(n_inside.astype(np.int32), self.n_own) > least[self.cell])
+        return self.item[at], self.cell[at]
+
     def join(self, n_matters: int) -> list[int]:
         """Give every item of the week its matter, in place; returns the items that start one, numbered from n_matters."""
         n_now, n_week = self.now, len(self.label) - self.now
         before = self.label[:n_now]
         n_before, first = np.bincount(before, minlength=n_matters), _first(before, n_matters)
-        old = np.flatnonzero(self.seen_now[self.cell[: self.since]])  # only items of one group are compared
-        inside = _counts(before[self.item[old]], self.cell[old], (n_matters, len(self.seen_now)))
-        week = _counts(self.item[self.since :] - n_now, self.cell[self.since :], (n_week, len(self.seen_now)))
+        n_inside = np.concatenate([n_before[before], np.full(n_week, n_before.max(initial=0))])
+        of, cell = self._telling(n_inside, self.seen_before)
+        old = np.searchsorted(of, n_now)
+        inside = _counts(before[of[:old]], cell[:old], (n_matters, len(self.seen_now)))
+        week = _counts(of[old:] - n_now, cell[old:], (n_week, len(self.seen_now)))
         stander = np.repeat(first, np.diff(inside.indptr))
         with_matter = _overlap(week, inside, self._surprise(inside.indices, stander, inside.data), n_before)
         itself = n_now + np.repeat(np.arange(n_week), np.diff(week.indptr))
         alone = np.ones(n_week, dtype=np.int64)
         with_item = _overlap(week, week, self._surprise(week.indices, itself, 0 * week.data), alone)
-        texts = _rows(with_matter, self._may_be_one(n_now + with_matter.row, first[with_matter.col]))
+        is_asked = _may_be_one(self.county[n_now + with_matter.row], self.county[first[with_matter.col]])
+        texts = _rows(with_matter, is_asked)
         earlier = _rows(with_item, with_item.col < with_item.row)
         size, stands_for = n_before.tolist(), first.tolist()
-        for k, (text, others) in enumerate(zip(texts, earlier, strict=True)):
+        least = (MIN_TEXT * n_before * self.damped[first]).tolist()  # text of an item of theirs
+        county, damped = self.one_by_one[1], self.damped[n_now:].tolist()
+        for k, ((matters, alike), (others, shared)) in enumerate(zip(texts, earlier, strict=True)):
             item = n_now + k
-            for other, shared in others.items():
-                matter = int(self.label[n_now + other])
-                text[matter] = text.get(matter, 0.0) + shared
+            text = dict(zip(matters.tolist(), alike.tolist(), strict=True))
+            for matter, more in zip(self.label[n_now + others].tolist(), shared.tolist(), strict=True):
+                text[matter] = text.get(matter, 0.0) + more
             best, best_score = len(size), JOIN
-            for matter in sorted(text):
-                other = stands_for[matter]
-                alike = text[matter] / (size[matter] * self.damped[item] * self.damped[other])
-                if alike >= MIN_TEXT and self._may_be_one(item, other):
-                    score = alike + self._prior(item, other, size[matter])
+            for matter in sorted([matter for matter in text if text[matter] >= least[matter] * damped[k]]):
+                if _may_be_one(county[item], county[stands_for[matter]]):
+                    per_item = text[matter] / (least[matter] * damped[k]) * MIN_TEXT
+                    score = per_item + self._prior(item, stands_for[matter], size[matter])
                     if score > best_score or (score == best_score and best == len(size)):
                         best, best_score = matter, score
             if best == len(size):
                 size.append(0)
                 stands_for.append(item)
+                least.append(0.0)
             self.label[item] = best
             size[best] += 1
+            least[best] += MIN_TEXT * self.damped[stands_for[best]]
         return stands_for[n_matters:]
 
     def merge(self, n_matters: int) -> list[tuple[int, int]]:
@@ -343,24 +365,28 @@ class _Week:
         county, issue = self.county[stands_for], self.issue[stands_for]
         is_large = (size >= MERGE_EVENTS) & (county >= 0)
         is_touched = is_large & (np.bincount(self.label[self.now :], minlength=n_matters) > 0)
-        where = county * (int(issue.max()) + 2) + issue
-        asked = np.flatnonzero(is_large & np.isin(where, where[is_touched]))
+        where = county * (int(issue.max()) + 2) + issue + 1
+        is_asked = is_large & np.isin(where, where[is_touched])
+        asked = np.flatnonzero(is_asked)
+        n_where = np.bincount(where[asked], size[asked], minlength=int(where.max(initial=0)) + 1).astype(np.int64)
+        n_inside = np.where(is_asked, n_where[np.maximum(where, 0)], -1)[self.label]
+        item, cell = self._telling(n_inside, self.seen_before + self.seen_now)
+        rows = _counts(self.label[item], cell, (n_matters, len(self.seen_now)))
+        told = {k: _row(rows, k) for k in asked.tolist()}  # trigrams and in how many items they are
+        core = {k: _core(cell, n, size[k]) for k, (cell, n) in told.items()}
         alike: dict[int, list[int]] = {}  # matters of one county and issue, the earliest first
         for matter in asked[np.argsort(stands_for[asked])].tolist():
             alike.setdefault(int(where[matter]), []).append(matter)
-        at = np.flatnonzero(np.isin(self.label, asked)[self.item])
-        rows = _counts(self.label[self.item[at]], self.column[at], (n_matters, self.width))
-        told = {k: _row(rows, k) for k in asked.tolist()}  # trigrams and in how many items they are
-        core = {k: _core(column, n, size[k]) for k, (column, n) in told.items()}
         pairs: list[tuple[int, int]] = []
+        heir = np.arange(n_matters)
         for matters in alike.values():
-            for late in [matter for matter in matters if is_touched[matter]]:
-                for early in matters[: matters.index(late)]:
-                    shared = core[late].keys() & core[early].keys()
-                    if not shared:
-                        continue
-                    inside = {column: core[late][column] + core[early][column] for column in sorted(shared)}
-                    name = self._name(inside, stands_for[late])
+            with_cell: dict[int, set[int]] = {}  # where the earlier ones stand that have, or had, it in their core
+            for place, late in enumerate(matters):
+                candidates = set().union(*(with_cell.get(one, ()) for one in core[late])) if is_touched[late] else ()
+                for earlier in sorted(candidates):
+                    early = matters[earlier]
+                    inside = {one: n + core[early][one] for one, n in core[late].items() if one in core[early]}
+                    name = self._name(inside, stands_for[late]) if inside else 0.0
                     if name < MIN_NAME:
                         continue
                     if name + self._prior(stands_for[late], stands_for[early], size[early]) >= MERGE:
@@ -368,39 +394,44 @@ class _Week:
                         told[early] = _added(told[early], told[late])
                         size[early] += size[late]
                         core[early] = _core(*told[early], size[early])
-                        self.label[self.label == late] = early
-                        matters.remove(late)
+                        heir[late] = early
+                        place, late = earlier, early
                         break
+                for one in core[late]:
+                    with_cell.setdefault(one, set()).add(place)
+        self.label[:] = heir[self.label]
         return pairs
 
     def _name(self, inside: Mapping[int, int], item: int) -> float:
-        """The surprise of the trigrams that are in most items of two matters, against all others. inside: column → in how many
+        """The surprise of the trigrams that are in most items of two matters, against all others. inside: cell → in how many
         items of both; `item` stands for one of them."""
-        column, n_inside = np.array([*inside]), np.array([*inside.values()])
-        cell = self.group[item] * self.width + column
-        n_others = self.n_in_group[self.group[item]] + PRIOR_EVENTS
+        cell, n_inside = np.array([*inside]), np.array([*inside.values()])
         return float(
             self._minus_log_share(
-                self.seen[column] - n_inside, self.seen_before[cell] + self.seen_now[cell] - n_inside, n_others
+                self.seen[cell] - n_inside,
+                self.seen_before[cell] + self.seen_now[cell] - n_inside,
+                self.n_others[self.group[item]],
             ).sum()
         )
 
-    def _may_be_one(self, item: Ints | int, other: Ints | int) -> npt.NDArray[np.bool_]:
-        county, others = self.county[item], self.county[other]
-        return (others == county) | (others < 0) | (county < 0)
-
     def _prior(self, item: int, other: int, size: int) -> float:
         """ln of the odds that an item of this place and issue is of a matter of this size, knowing no text."""
-        is_of_town = self.town[item] >= 0 and self.town[other] == self.town[item]
-        is_of_county = self.county[item] >= 0 and self.county[other] == self.county[item]
-        n_around = self.around[0 if is_of_town else 1 if is_of_county else 2][item]
-        is_other_issue = self.issue[other] != self.issue[item]
+        town, county, issue, in_town, in_county, in_city = self.one_by_one
+        is_of_town = town[item] >= 0 and town[other] == town[item]
+        is_of_county = county[item] >= 0 and county[other] == county[item]
+        n_around = (in_town if is_of_town else in_county if is_of_county else in_city)[item]
+        is_other_issue = issue[other] != issue[item]
         return math.log(size) - math.log(max(n_around - size, 1) + 5) - OTHER_ISSUE * is_other_issue
 
     def _n_around(self, codes: Ints) -> Ints:
         """How many items of the window have the place code and the issue of each."""
         cell = (codes + 1) * (int(self.issue.max()) + 2) + self.issue + 1
         return np.bincount(cell)[cell]
+
+
+def _may_be_one(county: Any, other: Any) -> Any:
+    """Two codes of counties, or many."""
+    return (county == other) | (county < 0) | (other < 0)
 
 
 def _core(column: Ints, n: Ints, size: int) -> dict[int, int]:
@@ -434,14 +465,11 @@ def _overlap(items: sparse.csr_array, matters: sparse.csr_array, surprise: Float
     return shared
 
 
-def _rows(matrix: sparse.coo_array, is_asked: npt.NDArray[np.bool_]) -> list[dict[int, float]]:
-    """The asked entries of every row, by column."""
-    rows: list[dict[int, float]] = [{} for _ in range(matrix.shape[0])]
-    for row, column, value in zip(
-        *(part[is_asked].tolist() for part in (matrix.row, matrix.col, matrix.data)), strict=True
-    ):
-        rows[row][column] = value
-    return rows
+def _rows(matrix: sparse.coo_array, is_asked: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Floats]]:
+    """Columns and values of the asked entries, row by row."""
+    row, column, value = (part[is_asked] for part in (matrix.row, matrix.col, matrix.data))
+    bounds = np.searchsorted(row, np.arange(matrix.shape[0] + 1)).tolist()
+    return ((column[first:last], value[first:last]) for first, last in itertools.pairwise(bounds))
 
 
 def _row(matrix: sparse.csr_array, k: int) -> tuple[Ints, Ints]:
