@@ -6,6 +6,7 @@ nobody reads two different days without noticing.
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 
 import streamlit as st
 
@@ -100,6 +101,7 @@ def _leave() -> None:
         address.write(name, None)
 
 
+@lru_cache(maxsize=1024)
 def _words(code: str) -> str:
     try:
         day = date.fromisoformat(code)

@@ -46,9 +46,14 @@ def dispersion(weeks: Sequence[int | None], *, otherwise: float = 1.0) -> float:
     >>> dispersion([10, 30, 10, 30, 10, 30, 10, 30, 10])
     10.0
     """
+    own = _own_dispersion(weeks)
+    return max(1.0, otherwise) if own is None else own
+
+
+def _own_dispersion(weeks: Sequence[int | None]) -> float | None:
     pairs = [(one, two) for one, two in pairwise(weeks) if one is not None and two is not None and one + two > 0]
     if len(pairs) < MIN_PAIRS:
-        return max(1.0, otherwise)
+        return None
     return max(1.0, float(np.mean([(two - one) ** 2 / (two + one) for one, two in pairs])))
 
 
@@ -61,25 +66,22 @@ def by_issue(counts: pl.DataFrame, weeks: Sequence[date], from_on: date) -> pl.D
     step = timedelta(weeks=1)
     days = [weeks[0] + k * step for k in range((weeks[-1] - weeks[0]) // step + 1)] if weeks else []
     at, known = {day: k for k, day in enumerate(days)}, set(weeks)
+    silent: list[int | None] = [0 if day in known else None for day in days]
     series: dict[str, list[int | None]] = {}
     for day, code, n in counts.select("week_start_on", "issue_code", "n_events").iter_rows():
         if day in known:
-            series.setdefault(code, [0 if one in known else None for one in days])[at[day]] = n
-    pooled = float(np.mean([dispersion(one) for one in series.values() if _n_pairs(one) >= MIN_PAIRS] or [1.0]))
+            if code not in series:
+                series[code] = silent.copy()
+            series[code][at[day]] = n
+    spread = {code: _own_dispersion(one) for code, one in series.items()}
+    pooled = float(np.mean([own for own in spread.values() if own is not None] or [1.0]))
+    n_before = sum(day < from_on for day in days)
     rows = [
-        (
-            code,
-            sum(n or 0 for day, n in zip(days, one, strict=True) if day >= from_on),
-            dispersion(one, otherwise=pooled),
-        )
+        (code, sum(n or 0 for n in one[n_before:]), pooled if spread[code] is None else spread[code])
         for code, one in series.items()
     ]
     schema = {"issue_code": pl.String, "n_events": pl.Int64, "spread": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("n_events") > 0)
-
-
-def _n_pairs(weeks: Sequence[int | None]) -> int:
-    return sum(one is not None and two is not None and one + two > 0 for one, two in pairwise(weeks))
 
 
 def ratio(n_one: int, n_other: int, size_one: float, size_other: float, spread: tuple[float, float]) -> Ratio:

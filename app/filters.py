@@ -283,13 +283,10 @@ def _drop(names: tuple[str, ...]) -> None:
 
 def week(data_from: date, last_full_week: date, *, label: str = "周次") -> date | None:
     """Which complete week with data? Newest by default; None for a week in the URL that is none of them."""
-    mondays = marts.query("weeks", data_from=data_from, last_full_week=last_full_week)["week_start_on"].to_list()
-    options = {
-        wording.week_code(monday): f"{wording.week_name(monday)}（{wording.week_span(monday)}）" for monday in mondays
-    }
+    mondays = _weeks(data_from, last_full_week, marts.version())
+    options = {code: _week_words(monday) for code, monday in mondays.items()}
     if not _week_refused(options):
-        chosen = choose(label, options, key="week", say_default=True)
-        return next(monday for monday in mondays if wording.week_code(monday) == chosen)
+        return mondays[choose(label, options, key="week", say_default=True)]
     st.session_state["week"] = None
     st.session_state["_url_week"] = st.query_params["week"]
     st.selectbox(
@@ -301,6 +298,18 @@ def week(data_from: date, last_full_week: date, *, label: str = "周次") -> dat
         placeholder="请另选一周",
     )
     return None
+
+
+@lru_cache(maxsize=16)
+def _weeks(data_from: date, last_full_week: date, version: str) -> dict[str, date]:
+    """2026-W46 → its Monday, of the weeks with data in this version."""
+    weeks = marts.query("weeks", data_from=data_from, last_full_week=last_full_week)
+    return {wording.week_code(monday): monday for monday in weeks["week_start_on"]}
+
+
+@lru_cache(maxsize=1024)
+def _week_words(monday: date) -> str:
+    return f"{wording.week_name(monday)}（{wording.week_span(monday)}）"
 
 
 def _week_refused(options: Mapping[str, str]) -> bool:
@@ -344,8 +353,7 @@ def source_of(there: list[str]) -> str | None:
 
 
 def county() -> str | None:
-    places = marts.query("places").filter(pl.col("place_level") == "county")
-    names = _names(places, "place_code", "place_name")
+    names = _inside("county", None, marts.version())
     mine = signin.scope()
     if mine is None:
         names = {ALL: "全市", **names}
@@ -356,17 +364,25 @@ def county() -> str | None:
 
 def town(county: str | None) -> str | None:
     """Towns of the chosen county; nothing to choose without one."""
-    return _below("镇街", "town", county, "county_code", "先选县区")
+    return _below("镇街", "town", county, "先选县区")
 
 
 def community(town: str | None) -> str | None:
     """Communities of the chosen town; nothing to choose without one."""
-    return _below("社区村", "community", town, "town_code", "先选镇街")
+    return _below("社区村", "community", town, "先选镇街")
 
 
-def _below(label: str, level: str, above: str | None, column: str, first: str) -> str | None:
-    places = marts.query("places").filter((pl.col("place_level") == level) & (pl.col(column) == (above or ALL)))
-    options = {ALL: f"全部{label}" if above else first, **_names(places, "place_code", "place_name")}
+@lru_cache(maxsize=256)
+def _inside(level: str, above: str | None, version: str) -> dict[str, str]:
+    """place_code → place_name of the places of one level, inside the place above it."""
+    places = marts.query("places").filter(pl.col("place_level") == level)
+    above_it = {"county": "parent_code", "town": "county_code", "community": "town_code"}[level]
+    return _names(places if above is None else places.filter(pl.col(above_it) == above), "place_code", "place_name")
+
+
+def _below(label: str, level: str, above: str | None, first: str) -> str | None:
+    inside = _inside(level, above, marts.version()) if above else {}
+    options = {ALL: f"全部{label}" if above else first, **inside}
     mine = signin.scope()
     if mine and mine.kind == level and mine.root in options:  # a reader of one town
         del options[ALL]
@@ -392,7 +408,12 @@ def _names(frame: pl.DataFrame, code: str, name: str) -> dict[str, str]:
 
 
 def place_names() -> dict[str, str]:
-    """place_code → its own name, of all levels."""
+    """place_code → its own name, of all levels; not to be changed."""
+    return _place_names(marts.version())
+
+
+@lru_cache(maxsize=16)
+def _place_names(version: str) -> dict[str, str]:
     return _names(marts.query("places"), "place_code", "place_name")
 
 

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -83,7 +84,7 @@ def newest_meta() -> Mapping[str, str]:
     return dict(_answer("meta", (), str(current_version())).iter_rows())
 
 
-@st.cache_resource(show_spinner=False, max_entries=384)  # frames are never changed: no copy for each reader
+@lru_cache(maxsize=384)  # frames are never changed: no copy for each reader
 def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: str) -> pl.DataFrame:
     started = time.perf_counter()
     with _at_once, _connection(version.split(_FOR)[0]).cursor() as cursor:

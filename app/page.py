@@ -205,7 +205,7 @@ def chart(
     hint: what a click does; said on the screen alone.
     """
     event = st.plotly_chart(
-        theme.figure(figure),
+        theme.written(theme.figure(figure)),
         theme=None,
         config=dict(CONFIG),
         key=key,
@@ -266,7 +266,7 @@ def grid(
         config[name]["width"] = width
     needed = ROW_HEIGHT * (len(frame) + 1) + 3
     return st.dataframe(
-        frame,
+        frame.to_arrow(),  # as it is sent; of a frame Streamlit makes one of pandas first
         hide_index=True,
         column_config=config,
         key=key,

@@ -31,9 +31,15 @@ def text(name: str) -> str:
     return re.sub(r"^-- then: (\w+)$", lambda shared: text(shared[1]), own, flags=re.M)
 
 
+@cache
+def named(name: str) -> tuple[str, ...]:
+    """The parameters of the query, in a fixed order."""
+    return tuple(sorted(set(re.findall(r"\$(\w+)", text(name)))))
+
+
 def chosen(name: str, parameters: dict[str, Parameter]) -> tuple[tuple[str, Parameter], ...]:
     """Of the parameters those the query names, in a fixed order."""
-    return tuple((key, parameters[key]) for key in sorted(set(re.findall(r"\$(\w+)", text(name)))))
+    return tuple((key, parameters[key]) for key in named(name))
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.io.json import to_json_plotly
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
 
@@ -78,6 +80,37 @@ def figure(drawn: go.Figure, *, dark: bool | None = None) -> go.Figure:
     if "_on_dark" not in vars(drawn):
         drawn._on_dark = go.Figure(_walked(drawn.to_dict()), _validate=False)
     return drawn._on_dark
+
+
+class Written(go.Figure):
+    """A figure in JSON already: Streamlit copies and writes the one it is given anew in every page run."""
+
+    def __init__(self, figure: go.Figure) -> None:
+        super().__init__()
+        whole = figure.to_dict()
+        self._whole = {
+            **whole,
+            "data": [_in_json(trace) for trace in whole["data"]],
+            "layout": _in_json(whole["layout"]),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._whole
+
+
+def _in_json(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Single values stay as they are: Streamlit looks for the height."""
+    return {
+        name: value if value is None or isinstance(value, str | int | float) else orjson.Fragment(to_json_plotly(value))
+        for name, value in part.items()
+    }
+
+
+def written(figure: go.Figure) -> go.Figure:
+    """The same figure for Streamlit to send, kept with it, as page.drawn keeps it: no figure is changed once it is shown."""
+    if "_written" not in vars(figure):
+        figure._written = Written(figure)
+    return figure._written
 
 
 def deck(drawn: Deck, *, dark: bool | None = None) -> Deck:

@@ -9,7 +9,7 @@ last year's holiday is met by no other week.
 import csv
 from bisect import bisect_right
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 FIRST_DAYS = Path(__file__).resolve().parents[1] / "sql" / "seeds" / "spring_festival.csv"
@@ -36,6 +36,7 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
+@lru_cache(maxsize=1024)
 def near_festival(monday: date) -> bool:
     """Is this week, or the one 52 weeks before, within WEEKS_AROUND of 春节? Then comparing the two needs a word.
 

@@ -175,9 +175,7 @@ def test_a_step_is_the_map_of_its_four_weeks(ask, demo_home):
         last = LAST - n * over_time.STEP
         span = {"from_on": last - timedelta(weeks=3), "to_on": last, "before_on": last - timedelta(weeks=7)}
         levels = [ask("place_counts", **NONE, **span, place_level=level) for level in place_counts.LEVELS]
-        own = dict.fromkeys(("n_events", "n_events_before"), 0) | {"place_code": city}
-        for name, first in (("n_events", span["from_on"]), ("n_events_before", span["before_on"])):
-            own[name] = ask("located_counts", **NONE, from_on=first, to_on=first + timedelta(weeks=3))["n_events"][0]
+        own = {"place_code": city, **ask("located_counts", **NONE, **span).row(0, named=True)}
         wanted = place_counts.safe(
             place_counts.whole_city(levels, own), {"n_events": [city], "n_events_before": [city]}, 5
         )

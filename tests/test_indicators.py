@@ -355,7 +355,7 @@ def test_the_page_lists_the_unit_and_draws_its_control_chart(shown):
     assert not at.exception
     row = at.dataframe[0].value.iloc[0].to_dict()
     assert row["unit_name"] == "第5单位" and row["kind"] == "到期未办结"
-    assert row["since_on"].date() <= LAST
+    assert row["since_on"] <= LAST
     assert row["observed"] > row["upper_bound"] > row["expected"]
     assert "第5单位 到期未办结占到期的比例" in at.get("plotly_chart")[0].proto.spec
     assert "判定了 60 个单位的到期未办结（评价不满意、退回没有数据或件数太少，未判定）" in words(at)

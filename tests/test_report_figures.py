@@ -95,7 +95,7 @@ def test_totals_are_those_the_page_asks_for(ask, code):
     """Also where the week before, or the one a year ago, is not known: null, and never 0."""
     week = found(ask, "weekly", code)
     monday = week.period.first_on
-    asked = ask("week_figures", week=monday).join(ask("week_overdue", week=monday), on="week_start_on", how="left")
+    asked = ask("week_figures").join(ask("week_overdue"), on="week_start_on", how="left")
     by_week = {row["week_start_on"]: row for row in asked.iter_rows(named=True)}
     for row in week.totals.filter(pl.col("measure") != "n_closed").iter_rows(named=True):
         for name, back in (("n", 0), ("n_before", 1), ("n_year_ago", 52)):
@@ -111,10 +111,7 @@ def test_places_are_hidden_as_on_the_map(ask):
     span = {"from_on": MONDAY, "to_on": MONDAY, "before_on": MONDAY - timedelta(weeks=1)}
     scope = dict.fromkeys(("source", "issue", "group", "county", "town"))
     levels = [ask("place_counts", **scope, **span, place_level=level) for level in place_counts.LEVELS]
-    n, n_before = (
-        ask("located_counts", **scope, from_on=day, to_on=day)["n_events"][0] for day in (MONDAY, span["before_on"])
-    )
-    city = {"place_code": week.city_code, "n_events": n, "n_events_before": n_before}
+    city = {"place_code": week.city_code, **ask("located_counts", **scope, **span).row(0, named=True)}
     told = {name: [week.city_code] for name in ("n_events", "n_events_before")}
     every = place_counts.safe(place_counts.whole_city(levels, city), told, disclosure.threshold())
     whole = {"place_level": "city", "place_code": week.city_code}

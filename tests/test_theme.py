@@ -9,8 +9,11 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import plotly.graph_objects as go
 import polars as pl
 import pytest
+from plotly.io import to_json
+from plotly.tools import return_figure_from_figure_or_data
 from streamlit.proto.NewSession_pb2 import NewSession
 from streamlit.runtime import app_session
 from streamlit.testing.v1 import AppTest
@@ -195,6 +198,17 @@ def test_a_figure_is_recoloured_on_a_copy():
     assert used and used <= set(DARK.values()) and not used & (set(DARK) - set(DARK.values()))
     numbers = [re.sub(r"#\w{6}|rgba?\([^)]*\)", "", text) for text in (before, dark.to_json())]
     assert json.loads(numbers[0]) == json.loads(numbers[1])
+
+
+def test_a_figure_is_written_once_and_says_the_same():
+    words = np.array([["<b>甲</b>", "a/b"], ["乙", None]], dtype=object)
+    days = [date(2026, 11, 2), date(2026, 11, 9)]
+    drawn = go.Figure(go.Scatter(x=days, y=np.array([1.5, np.nan]), customdata=words), {"height": 300, "title": "周"})
+    ready = return_figure_from_figure_or_data(theme.written(drawn), validate_figure=True)
+    assert to_json(ready, validate=False) == to_json(ready, validate=False) == to_json(drawn, validate=False)
+    assert ready["layout"]["height"] == 300, "Streamlit reads it there"
+    assert theme.written(drawn) is theme.written(drawn)
+    assert drawn.data[0].x[0] == days[0], "what is taken away is drawn from the figure itself"
 
 
 def test_a_map_is_recoloured_but_not_moved():

@@ -150,15 +150,13 @@ def _counted(
 ) -> pl.DataFrame:
     before = against or replace(span, to_on=span.from_on - timedelta(weeks=1))
     scope = choice.parameters()
-    known = [_of_level(scope, span, against, level) for level in LEVELS]
-    totals = [
-        marts.query("located_counts", **scope, from_on=first, to_on=first + timedelta(weeks=span.n_weeks - 1))[
-            "n_events"
-        ][0]
-        for first in (span.from_on, before.from_on)
-    ]
+    counts = _of_places(scope, span, against)
+    known = [counts.filter(counts["place_level"] == level) for level in LEVELS]
+    n, n_before = marts.query("located_counts", **scope, **span.parameters()).row(0)
+    if against:
+        n_before = marts.query("located_counts", **scope, **against.parameters())["n_events"][0]
     is_known = before.weeks_from(before.from_on) <= before.covered
-    city = {"place_code": city_code, "n_events": totals[0], "n_events_before": totals[1] if is_known else None}
+    city = {"place_code": city_code, "n_events": n, "n_events_before": n_before if is_known else None}
     told = {
         name: [city_code, *_told_by_warnings(choice, week if span.n_weeks == 1 else None)]
         for name, week in (("n_events", span.to_on), ("n_events_before", before.to_on))
@@ -172,14 +170,12 @@ def _counted(
     )
 
 
-def _of_level(
-    scope: Mapping[str, str | None], span: filters.Period, against: filters.Period | None, level: str
-) -> pl.DataFrame:
-    """place_counts of one level; n_events_before of `against` where it is given."""
-    counts = span.only_known(marts.query("place_counts", **scope, **span.parameters(), place_level=level))
+def _of_places(scope: Mapping[str, str | None], span: filters.Period, against: filters.Period | None) -> pl.DataFrame:
+    """place_counts of all levels; n_events_before of `against` where it is given."""
+    counts = span.only_known(marts.query("place_counts", **scope, **span.parameters(), place_level=None))
     if against is None:
         return counts
-    other = marts.query("place_counts", **scope, **against.parameters(), place_level=level)
+    other = marts.query("place_counts", **scope, **against.parameters(), place_level=None)
     other = other.select("place_code", pl.col("n_events").alias("n_events_before"))
     if not against.weeks_from(against.from_on) <= against.covered:
         other = other.with_columns(pl.lit(None, pl.Int64).alias("n_events_before"))

@@ -83,14 +83,19 @@ class Look:
         return judged.with_band(weeks, self.place_code, one, self.week)
 
 
+def days_of(asked: Mapping[str, str | None], first: date, last: date) -> pl.DataFrame:
+    """Items a day, in one series: every span is cut from all days there are, which are counted once. asked: `Look.asked`."""
+    every = marts.query("counts_by_day", **asked, from_on=date.min, to_on=date.max, split="all")
+    return every.filter(pl.col("day_on").is_between(first, last))
+
+
 def last_weeks(look: Look) -> pl.DataFrame:
     """The weeks the answer rests on, as `answer` takes them."""
     first = max(look.week - timedelta(weeks=12), look.edition.data_from)
     first -= timedelta(days=first.weekday())
     last = look.week + timedelta(days=6)
-    days = marts.query("counts_by_day", **look.asked, from_on=first, to_on=last, split="all")
     covered = filters.covered_weeks(look.choice.source)
-    weeks = with_unknown(by_period(days, "week", first, last), "week", covered)
+    weeks = with_unknown(by_period(days_of(look.asked, first, last), "week", first, last), "week", covered)
     weeks = with_incomplete(weeks, "week", look.edition.data_from, look.complete_through("week"))
     if look.way == "week" and any(map(near_festival, weeks["period_start_on"])):
         aligned = with_year_ago(weeks, look.asked, "week", "festival", covered)["n_events_year_ago"]
@@ -189,9 +194,9 @@ def with_year_ago(
         matched = series["period_start_on"].dt.offset_by("-12mo").alias("year_ago_on")
     first: date = matched.min()  # type: ignore[assignment]
     last: date = pl.select(pl.lit(matched.max()).dt.offset_by(EVERY[grain]).dt.offset_by("-1d")).item()
-    days = marts.query("counts_by_day", **asked, from_on=first, to_on=last, split="all")
-    earlier = with_unknown(by_period(days, grain, first, last), grain, covered)
-    if days.is_empty():
+    counted = days_of(asked, first, last)
+    earlier = with_unknown(by_period(counted, grain, first, last), grain, covered)
+    if counted.is_empty():
         return series.with_columns(matched, pl.lit(None, pl.Int64).alias("n_events_year_ago"))
     earlier = earlier.select(
         pl.col("period_start_on").alias("year_ago_on"), pl.col("n_events").alias("n_events_year_ago")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import disclosure, filters, forecast, marts, page, wording
 from app.charts.outlook import components, fan
-from app.parts.course import Look, by_period, safe_course, with_unknown
+from app.parts.course import Look, by_period, days_of, safe_course, with_unknown
 
 SHOWN_WEEKS = 26
 TWO_YEARS = 2 * forecast.YEAR
@@ -63,9 +63,9 @@ def _weeks(look: Look) -> pl.DataFrame:
     """All whole weeks so far: week_start_on, n_events (null = no data), n_workdays."""
     first = look.edition.data_from + timedelta(days=-look.edition.data_from.weekday() % 7)
     last = look.week + timedelta(days=6)
-    days = marts.query("counts_by_day", **look.asked, from_on=first, to_on=last, split="all")
-    page.require(days)
-    series = with_unknown(by_period(days, "week", first, last), "week", filters.covered_weeks(look.choice.source))
+    counted = days_of(look.asked, first, last)
+    page.require(counted)
+    series = with_unknown(by_period(counted, "week", first, last), "week", filters.covered_weeks(look.choice.source))
     weeks = series.select(pl.col("period_start_on").alias("week_start_on"), "n_events")
     return weeks.join(_workdays(first, look.week), on="week_start_on", how="left").with_columns(
         pl.col("n_workdays").fill_null(5)

@@ -9,7 +9,7 @@ import polars as pl
 
 from app import disclosure, filters, marts, page, wording
 from app.charts.seasons import WEEKDAYS, month_calendar, year_calendar
-from app.parts.course import BASES, Look, nothing, safe_course
+from app.parts.course import BASES, Look, days_of, nothing, safe_course
 
 MAX_YEARS = 5
 LABELS = {
@@ -24,9 +24,9 @@ LABELS = {
 
 def block(look: Look) -> None:
     first = max(look.edition.data_from, date(look.through.year - MAX_YEARS + 1, 1, 1))
-    days = marts.query("counts_by_day", **look.asked, from_on=first, to_on=look.through, split="all")
-    page.require(days, nothing(look))
-    every = with_all_days(look, days, first)
+    counted = days_of(look.asked, first, look.through)
+    page.require(counted, nothing(look))
+    every = with_all_days(look, counted, first)
     name = f"{filters.words(look.choice)} 逐日件数"
     is_city = filters.is_whole_city(look.choice)
     hidden = "" if is_city else disclosure.note(look.k, exported=True)

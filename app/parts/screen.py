@@ -18,6 +18,7 @@ from app.casework import cases, workflow
 from app.charts import wall
 from app.parts import area, judged, listed
 from app.parts.casework import STATUSES, days_left, mine, with_status
+from app.parts.week import figures_of, not_reported
 from app.warned import OUTCOMES, outcomes
 
 EVERY = "20s"
@@ -47,15 +48,14 @@ def _wall(*, dark: bool) -> str:
     if marts.query("weeks", data_from=edition.data_from, last_full_week=edition.last_full_week).is_empty():
         return _alone("入库的数据还不满一周，暂不能按周比较。")
     week = edition.last_full_week
-    counted = marts.query("week_figures", week=week)
-    overdue = marts.query("week_overdue", week=week)
+    counted = figures_of(week)
     known, strip = _cases(), _strip(edition)
     n_listed = N_WARNINGS - bool(strip)  # the strip takes the room of one
     signals = with_status(marts.query("signals", week=week), known)
     return (
         '<div class="wall-narrow"><p class="quiet">大屏要在宽度 1000 像素以上的屏幕上看。</p></div>'
         f'<div class="wall">{_head(edition, week)}{strip}'
-        f"{_figures(counted.join(overdue, on='week_start_on', how='left'), week, edition.data_from)}"
+        f"{_figures(counted, week, edition.data_from)}"
         f'<div class="body"><div class="left">{_map(edition, week, signals, n_listed, dark=dark)}{_course(counted, dark=dark)}</div>'
         f'<div class="right">{_warnings(signals, week, edition, n_listed)}'
         f'<div class="below">{_followup(week)}{_in_hand(known)}</div></div></div></div>'
@@ -86,7 +86,7 @@ def _head(edition: page.Edition, week: date) -> str:
 
 def _strip(edition: page.Edition) -> str:
     """What makes the figures other than they seem: a past day, old data, counties that have not reported."""
-    missing = marts.query("not_reported", week=edition.last_full_week)["place_name"].to_list()
+    missing = not_reported(edition.last_full_week)
     said = [
         f"{edition.replayed}。" if edition.replayed else "",
         f"最近一次登记是 {wording.full_day(edition.data_through)}，此后没有新数据入库。"

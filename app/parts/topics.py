@@ -351,10 +351,8 @@ def issues(counts: pl.DataFrame, choice: Choice, k: int, span: Period, name: str
 
 def places(topic: dict[str, Any], choice: Choice, span: Period, k: int, edition: page.Edition) -> None:
     """Where: the counties of the city, or the towns of the county, as map and table; safe as a whole city."""
-    frames = [
-        span.only_known(marts.query("topic_places", topic=topic["topic_id"], place_level=level, **span.parameters()))
-        for level in place_counts.LEVELS
-    ]
+    every = span.only_known(marts.query("topic_places", topic=topic["topic_id"], **span.parameters()))
+    frames = [every.filter(every["place_level"] == level) for level in place_counts.LEVELS]
     total = marts.query("topic_counts", county=None, **span.parameters()).row(
         by_predicate=(pl.col("topic_id") == topic["topic_id"]) & pl.col("issue_code").is_null(), named=True
     )

@@ -18,6 +18,7 @@ from app.parts.course import (
     VERBS,
     Look,
     by_period,
+    days_of,
     figure,
     filled_through,
     first_day,
@@ -52,10 +53,14 @@ def block(look: Look) -> None:
         split = filters.choose("拆分", splits, key="split", kind="buttons")
     choice, edition = look.choice, look.edition
     first, through = first_day(look.through, n_weeks, grain, edition.data_from), look.through
-    days = marts.query("counts_by_day", **look.asked, from_on=first, to_on=through, split=split)
-    page.require(days, nothing(look))
+    counted = (
+        days_of(look.asked, first, through)
+        if split == "all"
+        else marts.query("counts_by_day", **look.asked, from_on=first, to_on=through, split=split)
+    )
+    page.require(counted, nothing(look))
     covered = filters.covered_weeks(choice.source)
-    series = with_unknown(by_period(days, grain, first, through), grain, covered)
+    series = with_unknown(by_period(counted, grain, first, through), grain, covered)
     series = with_incomplete(series, grain, edition.data_from, look.complete_through(grain))
     if split == "all":
         series = series.drop("series_name")
@@ -155,9 +160,9 @@ def _closer(look: Look, grain: str, split: str) -> None:
     if split != "all" or grain not in ("day", "week") or not look.edition.data_from <= monday <= look.week:
         return
     at = Look(look.edition, look.choice, look.basis, look.way, monday)
-    days = marts.query("counts_by_day", **at.asked, from_on=monday, to_on=monday + timedelta(days=6), split="all")
     covered = filters.covered_weeks(look.choice.source)
-    one = with_unknown(by_period(days, "week", monday, monday), "week", covered)
+    counted = by_period(days_of(at.asked, monday, monday + timedelta(days=6)), "week", monday, monday)
+    one = with_unknown(counted, "week", covered)
     if one.is_empty() or one["n_events"].has_nulls():
         return
     row = at.with_expected(with_year_ago(one, at.asked, "week", at.way, covered)).row(0, named=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import polars as pl
@@ -61,9 +61,17 @@ def _within(signal: Mapping[str, Any]) -> dict[str, str]:
     """The warning's place as the filters county, town, community."""
     level, code = signal["place_level"], signal["place_code"]
     above = {"city": (), "county": (), "town": ("county",), "community": ("county", "town")}[level]
-    known = marts.query("places").filter(pl.col("place_code") == code) if above else pl.DataFrame()
-    within = {name: row[f"{name}_code"] for row in known.iter_rows(named=True) for name in above}
-    return {name: found for name, found in within.items() if found} | ({} if level == "city" else {level: code})
+    within = _above(code, marts.version()) if above else {}
+    return {name: found for name in above if (found := within.get(name))} | ({} if level == "city" else {level: code})
+
+
+@lru_cache(maxsize=256)
+def _above(place_code: str, version: str) -> dict[str, str | None]:
+    """The county and the town a place lies in; empty for one this version does not know."""
+    known = (
+        marts.query("places").filter(pl.col("place_code") == place_code).select(county="county_code", town="town_code")
+    )
+    return known.row(0, named=True) if len(known) else {}
 
 
 def headline(signal: Mapping[str, Any], edition: page.Edition) -> None:

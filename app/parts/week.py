@@ -21,6 +21,18 @@ N_WARNINGS = 5
 MAP_HEIGHT = 300
 
 
+def figures_of(week: date) -> pl.DataFrame:
+    """The 54 weeks up to this one, oldest first: week_figures, and week_overdue where anything was due."""
+    weeks = marts.query("week_figures").join(marts.query("week_overdue"), on="week_start_on", how="left")
+    return weeks.filter(pl.col("week_start_on").is_between(week - timedelta(weeks=53), week)).sort("week_start_on")
+
+
+def not_reported(week: date) -> list[str]:
+    """The counties that had sent nothing yet for this week."""
+    missing = marts.query("not_reported")
+    return missing.filter(pl.col("week_start_on") == week)["place_name"].to_list()
+
+
 def tiles(figures: pl.DataFrame) -> dict[str, tuple[str, str]]:
     """The figures this warehouse can give."""
     return headlines.given(marts.query("source_totals"), int(figures["n_due"].sum()))

@@ -1,12 +1,10 @@
--- How many items lie in this place, and how many of them name no county, no town, no community?
+-- How many items lie in this place, now and in the equally long period before, wherever in it?
 select
-    coalesce(sum(n_events), 0)::bigint as n_events,
-    coalesce(sum(n_events) filter (where county_code is null), 0)::bigint as n_without_county,
-    coalesce(sum(n_events) filter (where town_code is null), 0)::bigint as n_without_town,
-    coalesce(sum(n_events) filter (where community_code is null), 0)::bigint as n_without_community
+    coalesce(sum(n_events) filter (where week_start_on >= $from_on::date), 0)::bigint as n_events,
+    coalesce(sum(n_events) filter (where week_start_on < $from_on::date), 0)::bigint as n_events_before
 from weekly_counts
 where
-    week_start_on >= $from_on::date
+    week_start_on >= $before_on::date
     and week_start_on <= $to_on::date
     and ($source::varchar is null or source = $source)
     and ($issue::varchar is null or issue_code = $issue)

@@ -1,11 +1,8 @@
--- How many items has each place of one level, now and in the equally long period before?
--- $place_level: county | town | community; only places inside $county and $town (null = all).
+-- How many items has each place, now and in the equally long period before?
+-- $place_level: county | town | community, null = all three; only places inside $county and $town (null = all).
 -- Where the chosen source has nothing of a county before, in and after the period, its figure is null: unknown, not 0.
-with counted as (
-    select
-        case $place_level when 'county' then county_code when 'town' then town_code else community_code end as place_code,
-        sum(n_events) filter (where week_start_on >= $from_on::date) as n_events,
-        sum(n_events) filter (where week_start_on < $from_on::date) as n_events_before
+with chosen as (
+    select county_code, town_code, community_code, n_events, week_start_on >= $from_on::date as is_now
     from weekly_counts
     where
         week_start_on >= $before_on::date
@@ -15,7 +12,17 @@ with counted as (
         and ($group::varchar is null or issue_code in (select issue_code from issue where group_code = $group))
         and ($county::varchar is null or county_code = $county)
         and ($town::varchar is null or town_code = $town)
-    group by 1
+),
+counted as (
+    select
+        case
+            when grouping(county_code) = 0 then 'county' when grouping(town_code) = 0 then 'town' else 'community'
+        end as place_level,
+        coalesce(county_code, town_code, community_code) as place_code,
+        sum(n_events) filter (where is_now) as n_events,
+        sum(n_events) filter (where not is_now) as n_events_before
+    from chosen
+    group by grouping sets ((county_code), (town_code), (community_code))
 ),
 covered as (
     select county_code, min(week_start_on) as first_on, max(week_start_on) as last_on
@@ -26,6 +33,7 @@ covered as (
 select
     p.place_code,
     p.place_name,
+    p.place_level,
     p.parent_code,
     p.county_code,
     p.county_name,
@@ -41,10 +49,11 @@ select
     case when k.first_on < $from_on::date and k.last_on >= $before_on::date then coalesce(c.n_events_before, 0)::bigint end
         as n_events_before
 from place as p
-left join counted as c on c.place_code = p.place_code
+left join counted as c on c.place_level = p.place_level and c.place_code = p.place_code
 left join covered as k on k.county_code = p.county_code
 where
-    p.place_level = $place_level
+    p.place_level in ('county', 'town', 'community')
+    and ($place_level::varchar is null or p.place_level = $place_level)
     and ($county::varchar is null or p.county_code = $county)
     and ($town::varchar is null or p.town_code = $town)
     and (not p.is_provisional or coalesce(c.n_events, 0) > 0)

@@ -23,6 +23,7 @@ item as (
                 inner join topic_issue as w on w.issue_code = e.issue_code
                 where
                     w.topic_id = $topic
+                    and w.word_pattern is not null
                     and e.registered_at >= $from_on::date
                     and e.registered_at < $to_on::date + 7
                     and regexp_matches(concat_ws(' ', e.title, e.text), w.word_pattern)

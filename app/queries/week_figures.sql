@@ -1,9 +1,8 @@
--- How many items of which kind were registered in each of the 54 weeks up to $week? One row a week, oldest first.
+-- How many items of which kind were registered in each week? One row a week of the calendar, oldest first.
 -- A week without any item has null, and so has a source before its first or after its last week: unknown, not 0.
 with weeks as (
     select week_start_on, count(*) filter (where is_workday) as n_workdays
     from calendar
-    where week_start_on between $week::date - 371 and $week::date
     group by week_start_on
 ),
 counted as (
@@ -18,7 +17,6 @@ counted as (
         coalesce(sum(d.n_events) filter (where c.is_workday), 0) as n_on_workdays
     from daily_counts as d
     inner join calendar as c on c.day_on = d.registered_on
-    where d.registered_on between $week::date - 371 and $week::date + 6
     group by c.week_start_on
 ),
 span as (

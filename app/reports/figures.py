@@ -354,7 +354,7 @@ def _concerns(ask: reader.Ask, scope: Scope, period: Period, week: date, judged:
 
 
 def _not_reported(ask: reader.Ask, scope: Scope, reference: pl.DataFrame, week: date) -> list[str]:
-    missing = ask("not_reported", week=week)
+    missing = ask("not_reported").filter(pl.col("week_start_on") == week)
     if scope.county_code:
         own = reference.filter(pl.col("place_code") == scope.county_code)["place_name"].to_list()
         missing = missing.filter(pl.col("place_name").is_in(own))

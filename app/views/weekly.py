@@ -6,7 +6,19 @@ import streamlit as st
 from app import disclosure, filters, headlines, marts, page, roles, wording, year_ago
 from app.access import signin
 from app.parts import casework
-from app.parts.week import followup, headline, in_brief, last_week, rising, small_map, tiles, warnings, workdays
+from app.parts.week import (
+    figures_of,
+    followup,
+    headline,
+    in_brief,
+    last_week,
+    not_reported,
+    rising,
+    small_map,
+    tiles,
+    warnings,
+    workdays,
+)
 
 with st.container(key="masthead"):
     head, chooser = st.columns([11, 7], vertical_alignment="bottom")
@@ -24,15 +36,12 @@ row.page_link(
     query_params={"kind": "weekly", "period": wording.week_code(week)},
 )
 
-overdue = marts.query("week_overdue", week=week)
-figures = marts.query("week_figures", week=week).join(overdue, on="week_start_on", how="left")
-figures = figures.with_columns(
+figures = figures_of(week).with_columns(
     # nothing was due this week: 0; nothing was due in an earlier one: no base
     pl.when(pl.col("week_start_on") == week).then(pl.col(name).fill_null(0)).otherwise(pl.col(name)).alias(name)
     for name in ("n_due", "n_overdue")
 )
-missing = marts.query("not_reported", week=week)["place_name"].to_list()
-if missing:
+if missing := not_reported(week):
     page.quiet(f"{'、'.join(missing)}本周还没有上报，下面的数字不含它；它的序列没有判定。")
 known = casework.current()
 signals = casework.with_status(marts.query("signals", week=week), known)
