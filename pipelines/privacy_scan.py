@@ -244,17 +244,13 @@ def _scan_table(
 def _scan_changed(
     connection: duckdb.DuckDBPyConnection, database: str, source: str, table: str, columns: list[str]
 ) -> list[tuple]:
-    """As `_scan_table` where the rows of unchanged items were found clean before: only the others are read, and of the
-    version those that say something else than before."""
+    """As `_scan_table` where the rows of unchanged items were found clean before: only the others are read."""
     key = OF_ITEMS[database, table]
-    counts, texts = (
-        ", ".join(f'count("{name}")' for name in columns),
-        ", ".join(f'"{name}"::varchar' for name in columns),
-    )
-    n_cells = connection.execute(f"select {counts} from {source}").fetchall()[0]
-    changed = f"select {texts} from {{}} where {key} in (select {key} from memory.changed_key)"
-    same = f" except {changed.format(f'before.main.{table}')}" if database == "marts" else ""
-    rows = connection.sql(changed.format(source) + same)
+    texts = ", ".join(f'"{name}"::varchar' for name in columns)
+    # One by one: whether a column is null the statistics may tell, and it takes half the time of counting its values.
+    filled = [f'select count(*) from {source} where "{name}" is not null' for name in columns]
+    n_cells = [n for query in filled for (n,) in connection.execute(query).fetchall()]
+    rows = connection.sql(f"select {texts} from {source} where {key} in (select {key} from memory.changed_key)")
     tally = {name: _Tally() for name in columns}
     for batch in rows.to_arrow_reader(BLOCK_ROWS):
         for name, values in zip(columns, pl.DataFrame(pl.from_arrow(batch)).iter_columns(), strict=True):

@@ -8,6 +8,8 @@ a file taken in since has told of, those newly suggested an issue, and those of 
     -- refresh: items                              one row an item: the rows of the changed items are made anew
     -- refresh: day_on by registered_on, closed_at  rows of a day or week: of every week in which a changed item has, or had,
                                                     one of these dates, all rows are made anew from all items of that week
+    -- refresh: spots                               rows of an issue in a community (without one: in a cell): of every such
+                                                    spot of which an item says something else in a column the mart reads
     -- turns: known_event closed_at, event due_at   the moments at which what is said of an item changes by itself
 
 A mart without such a line is made anew as a whole: those are small. So is all, in a new file, where anything else has
@@ -17,6 +19,7 @@ the order of rows within a table may differ.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -58,6 +61,11 @@ NO_PART_OF_MARTS = (
     "runs.py",
 )
 KEY_TO_ID = "select ('0x' || event_key)::ubigint from event"
+IN_TOUCHED_SPOT = """(
+    (issue_code, community_code) in (select (issue_code, community_code) from touched_spot where community_code is not null)
+    or community_code is null
+    and (issue_code, lon, lat) in (select (issue_code, lon, lat) from touched_spot where community_code is null)
+)"""
 MOST_ITEMS = 0.25  # beyond this share a full build is no slower
 OF_INDICATORS = ("kpi_cell", "kpi_period", "kpi_days")  # see `kpi.write`
 
@@ -262,6 +270,12 @@ def mart(connection: duckdb.DuckDBPyConnection, name: str, path: Path, change: C
         if name == "event":
             _note_dates(connection)
         return
+    if column == "spots":
+        _find_spots(connection, select)
+        with _only(connection, IN_TOUCHED_SPOT, "false"):
+            connection.execute(f"delete from marts.{name} where {IN_TOUCHED_SPOT}")
+            connection.execute(f"insert into marts.{name} {select}")
+        return
     weeks = change.starts(connection, dates)
     events = " or ".join(within(moment, weeks) for moment in dates)
     is_by_registration = dates == ["registered_on"]
@@ -296,6 +310,17 @@ def _note_dates(connection: duckdb.DuckDBPyConnection) -> None:
     rows = "select * exclude (title, text) from {}.main.event where event_key in (select event_key from changed_item)"
     connection.execute(
         f"create or replace temp table touched_item as {rows.format('before')} union all by name {rows.format('marts')}"
+    )
+
+
+def _find_spots(connection: duckdb.DuckDBPyConnection, select: str) -> None:
+    """Temp touched_spot: where an item came, left, or says something else in a column of `event` that `select` names."""
+    columns = [name for (name,) in connection.execute("select column_name from (describe touched_item)").fetchall()]
+    read = sorted({name for name in columns if re.search(rf"\b{name}\b", select)} | {"event_key"})
+    connection.execute(
+        "create or replace temp table touched_spot as select distinct issue_code, community_code,"
+        " case when community_code is null then lon end as lon, case when community_code is null then lat end as lat"
+        f" from (select {', '.join(read)} from touched_item group by all having count(*) = 1)"
     )
 
 

@@ -229,6 +229,12 @@ def test_a_run_ends_where_too_many_days_pass():
     assert [row[7] for row in runs(*map(make_event, days), days=30)] == [7]
 
 
+def test_an_item_that_belongs_to_no_run_does_not_lead_from_one_to_the_next():
+    closed = datetime(2026, 3, 21, 12)  # of day 20, six days before the second run, and with too few near it
+    found = runs(*map(make_event, (0, 1, 2)), make_event(20, closed_at=closed), *map(make_event, (26, 28, 29)))
+    assert sorted((row[5].day, row[6].day, *row[7:9]) for row in found) == [(1, 3, 3, 0), (27, 30, 3, 0)]
+
+
 def test_what_came_after_closing_is_counted():
     closed = datetime(2026, 3, 2, 12)
     (row,) = runs(make_event(0, closed_at=closed), make_event(2, unit_name="乙"), make_event(4, unit_name=None))

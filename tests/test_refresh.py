@@ -153,7 +153,7 @@ def test_whatever_comes_the_result_is_that_of_a_full_build(home, tmp_path, monke
         with duckdb.connect(publish.version_file(home, small["version"]), read_only=True) as connection:
             [made_of] = connection.execute(
                 "select (select count(*) from basis.scan), (select count(*) from basis.title),"
-                " (select count(*) from basis.title_gram)"
+                " (select count(*) from basis.title_gram), (select count(*) from recurrence)"
             ).fetchall()
         assert all(made_of), made_of
         n_changed.append(small["n_changed"])
@@ -162,6 +162,27 @@ def test_whatever_comes_the_result_is_that_of_a_full_build(home, tmp_path, monke
     ingest.undo(home, last)
     assert build.build(home, today=day)["full_because"] == "有批次撤回"
     assert build.build(home, today=day - timedelta(days=1))["full_because"] == "截至日早于正在使用的版本"
+
+
+def test_a_spot_is_found_anew_where_what_is_read_of_its_items_changed():
+    rows = [
+        ("a", "0501", "111", 113.1, "甲", "in_progress"), ("a", "0501", "111", 113.1, "甲", "closed"),  # only what is not read
+        ("b", "0501", "112", 113.1, "甲", "closed"), ("b", "0501", "112", 113.1, "乙", "closed"),  # another unit
+        ("c", "0502", None, 113.1, "甲", "closed"), ("c", "0503", None, 113.3, "甲", "closed"),  # another place
+        ("d", "0504", "114", 113.1, "甲", "closed"),  # new
+    ]  # fmt: skip
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create temp table touched_item (event_key varchar, issue_code varchar, community_code varchar, lon double,"
+            " unit_name varchar, status varchar, lat double default 30.0)"
+        )
+        names = "event_key, issue_code, community_code, lon, unit_name, status"
+        connection.executemany(f"insert into touched_item ({names}) values (?, ?, ?, ?, ?, ?)", rows)
+        refresh._find_spots(connection, "select issue_code, community_code, lon, lat, unit_name from event")
+        found = connection.execute("from touched_spot order by all").fetchall()
+    assert found == [
+        ("0501", "112", None, None), ("0502", None, 113.1, 30.0), ("0503", None, 113.3, 30.0), ("0504", "114", None, None),
+    ]  # fmt: skip
 
 
 def test_only_a_version_of_some_size_made_by_this_program_from_this_reference_is_followed(home, monkeypatch):

@@ -21,6 +21,7 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipelines.detectors.scan import circles, scan
@@ -124,19 +125,20 @@ def find(
         if usual is not None:
             counts[usual.sum(axis=1) == 0] = 0
         by_area = np.add.reduceat(counts, area_starts)
+        said = _by_week(counts, marks)
         recent = np.convolve(counts.sum(axis=0), np.ones(MAX_WINDOW_WEEKS, int))[: len(weeks)]
         for week in judged:
             if recent[week] < MIN_CASES:
                 continue
             first = max(0, week + 1 - STUDY_WEEKS)
             study = slice(first, week + 1)
-            kept = np.flatnonzero((counts if usual is None else usual)[:, study].sum(axis=1) > 0)
             spread = dispersion(by_area[:, first : week + 1 - MAX_WINDOW_WEEKS])
-            stated = None if usual is None else usual[kept, study]
-            what = (marks[kept], counts[kept, study], stated, np.array([seed, spread]))
-            keys.append((weeks[week], issue_code, _digest(b"".join(v.tobytes() for v in what if v is not None))))
+            stated = () if usual is None else (marks, usual[:, study])
+            what = (said[study], np.array([seed, spread]), *stated)
+            keys.append((weeks[week], issue_code, _digest(b"".join(part.tobytes() for part in what))))
             if keys[-1] in known:
                 continue
+            kept = np.flatnonzero((counts if usual is None else usual)[:, study].sum(axis=1) > 0)
             found = scan(
                 counts[kept, study],
                 position[kept],
@@ -145,7 +147,7 @@ def find(
                 max_periods=MAX_WINDOW_WEEKS,
                 is_lonlat=True,
                 model="permutation" if usual is None else "poisson",
-                expected=stated,
+                expected=None if usual is None else usual[kept, study],
                 dispersion=spread,
                 replications=REPLICATIONS,
                 stop_after=STOP_AFTER,
@@ -159,6 +161,13 @@ def find(
                 if cluster["observed"] >= MIN_CASES
             ]
     return _frames(rows, before, pl.DataFrame(keys, schema=SCAN_COLUMNS, orient="row"), places)
+
+
+def _by_week(counts: npt.NDArray[np.int64], marks: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Of each week a mark of what was counted where."""
+    filled = [np.flatnonzero(week) for week in counts.T]
+    said = [_digest(marks[at].tobytes() + week[at].tobytes()) for at, week in zip(filled, counts.T, strict=True)]
+    return np.array(said, dtype=np.uint64)
 
 
 def _digest(what: bytes) -> int:

@@ -70,14 +70,15 @@ def detect_sums(
 
 
 def _numbered(record: Record) -> pl.DataFrame:
-    """The counts of the record's weeks, with the number of the week."""
+    """The counts of the record's weeks from all sources, with the number of the week."""
     weeks = record.weeks["week_start_on"]
-    return record.weekly.join(
-        pl.DataFrame(
-            {"week_start_on": weeks.cast(pl.Date), "week": pl.int_range(len(weeks), dtype=pl.Int32, eager=True)}
-        ),
-        on="week_start_on",
+    number = pl.DataFrame(
+        {"week_start_on": weeks.cast(pl.Date), "week": pl.int_range(len(weeks), dtype=pl.Int32, eager=True)}
     )
+    counts = record.weekly.group_by("week_start_on", "county_code", "town_code", "issue_code").agg(
+        pl.col("n_events").sum()
+    )
+    return counts.join(number, on="week_start_on")
 
 
 def _judge_levels(

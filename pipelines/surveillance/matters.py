@@ -122,7 +122,7 @@ def assign(
         assigned.append(
             pl.DataFrame(
                 {
-                    "event_key": items["event_key"][now:end],
+                    "event_key": items["event_key"][now:end].to_list(),  # a slice would hold on to all items
                     "week_start_on": weeks[now:end],
                     "matter_id": matter_ids.gather(to_global[label[now:end]]),
                 },

@@ -36,6 +36,7 @@ CARRIES = 0.5  # places below speak for the place above when they carry this sha
 TAKES_OVER = 0.8  # and one of them for a place that has been telling the story when it carries this share
 EVENTS_PER_CHANCE_ALARM = 0.5  # neighbouring weeks and levels share their chance; measured on cities without events
 MAX_FDR = 0.5
+ATTEMPTS = 12  # to keep to the budget, each with half the chance
 CHANCE_LEVELS = ((0.01, "red"), (0.1, "orange"), (1.0, "yellow"))  # at most this often a year by chance alone
 RED_MIN_EXCESS = 20  # a week
 LEVELS = {"red": 0, "orange": 1, "yellow": 2, "blue": 3}
@@ -101,12 +102,14 @@ def tell(
     """
     asking = claiming.empty() if claims is None else claims
     judged = controlled if len(controlled) else asking  # without counts that could be judged there are still claims
-    n_weeks = max(judged["week_start_on"].n_unique(), 1)
-    for _ in range(12):
-        signals = _stories(controlled, asking, places, issues, rule)
-        if len(signals) <= rule.budget * n_weeks:
+    budget = rule.budget * max(judged["week_start_on"].n_unique(), 1)
+    told = _speaking(controlled), _in_order(asking), _Above.of(places, issues)
+    for attempt in range(1, ATTEMPTS + 1):
+        rows = _stories(*told, rule, most=budget if attempt < ATTEMPTS else None)
+        if len(rows) <= budget:
             break
         rule = replace(rule, tightened=rule.tightened / 2)
+    signals = pl.DataFrame(rows, schema=_ROW_SCHEMA)
     # More weeks and more kinds of evidence weigh as a quarter of the excess each, up to double.
     weight = (
         pl.col("weekly_excess")
@@ -143,18 +146,37 @@ def _severities(issues: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([known, groups.join(known, on="issue_code", how="anti")])
 
 
-def _stories(
-    controlled: pl.DataFrame, claims: pl.DataFrame, places: pl.DataFrame, issues: pl.DataFrame, rule: Rule
-) -> pl.DataFrame:
-    holds = pl.col("survives") & (pl.col("chance_per_year") <= rule.max_chance_per_year)
-    runs = _runs(
-        controlled.with_columns(holds.alias("holds"), (pl.col("observed") - pl.col("expected")).alias("excess"))
-    )
+def _stories(speaking: pl.DataFrame, claims: pl.DataFrame, above: "_Above", rule: Rule, most: int | None) -> list[dict]:
+    """The signals by this rule, in _ROW_SCHEMA; of more than `most`, as many as show that it is more."""
+    holding = speaking.filter(pl.col("held_chance") <= rule.max_chance_per_year)
+    spoken = _by_week(holding.select(list(_ROW_SCHEMA)))
+    asked = _by_week(claims)
+    rows: list[dict] = []
+    last: dict[str, dict] = {}  # by signal_id: the row that told the story last
+    told: set[tuple[str, str]] = set()  # claims that once were rare enough go on while they are made
+    for week in sorted({*spoken, *asked}):
+        last = {name: row for name, row in last.items() if row["week_start_on"] >= week - SILENCE}
+        signals = _one_event_one_signal(spoken[week].to_dicts() if week in spoken else [], above, list(last.values()))
+        if week in asked:
+            _add_claims(signals, asked[week], above, rule, told)
+        rows += _named(signals, above, last)
+        if most is not None and len(rows) > most:
+            break
+    return rows
+
+
+def _by_week(frame: pl.DataFrame) -> dict[date, pl.DataFrame]:
+    return {week[0]: rows for week, rows in frame.partition_by("week_start_on", as_dict=True).items()}
+
+
+def _speaking(controlled: pl.DataFrame) -> pl.DataFrame:
+    """The weeks that could be told, whatever the rule: _ROW_SCHEMA and held_chance, by which the rule decides."""
+    runs = _runs(controlled.with_columns((pl.col("observed") - pl.col("expected")).alias("excess")))
     # The week itself must show it: above its bound, or raised enough beside other evidence.
     shows = pl.col("excess") >= pl.max_horizontal(pl.lit(MIN_EXCESS), MIN_EXCESS_SHARE * pl.col("expected"))
-    speaking = (
+    return (
         runs.filter(
-            "has_held",
+            pl.col("held_chance").is_not_null(),
             pl.col("p_joined") <= SPEAKING_P,
             pl.col("observed") >= MIN_OBSERVED,
             pl.col("excess") > 0,
@@ -166,37 +188,27 @@ def _stories(
             *(pl.lit(None, _ROW_SCHEMA[name]).alias(name) for name in ("base", "subject", "unit_name", "matter_id")),
             pl.lit(None, pl.String).alias("signal_id"),
         )
-        .select(list(_ROW_SCHEMA))
+        .select(*_ROW_SCHEMA, "held_chance")
         .sort(NODE)
     )
-    above = _Above(
-        dict(places.select("place_code", "parent_code").iter_rows()),
-        dict(issues.select("issue_code", "group_code").iter_rows()),
-    )
-    spoken = {week[0]: rows.to_dicts() for week, rows in speaking.partition_by("week_start_on", as_dict=True).items()}
-    asked = {week[0]: rows for week, rows in claims.partition_by("week_start_on", as_dict=True).items()}
-    rows: list[dict] = []
-    last: dict[str, dict] = {}  # by signal_id: the row that told the story last
-    told: set[tuple[str, str]] = set()  # claims that once were rare enough go on while they are made
-    for week in sorted({*spoken, *asked}):
-        last = {name: row for name, row in last.items() if row["week_start_on"] >= week - SILENCE}
-        signals = _one_event_one_signal(spoken.get(week, []), above, list(last.values()))
-        if week in asked:
-            _add_claims(signals, asked[week], above, rule, told)
-        rows += _named(signals, above, last)
-    return pl.DataFrame(rows, schema=_ROW_SCHEMA)
+
+
+def _in_order(claims: pl.DataFrame) -> pl.DataFrame:
+    """The claims of each week as they are asked."""
+    order = pl.col("kind").replace_strict({kind: n for n, kind in enumerate(claiming.ORDER)}, return_dtype=pl.Int64)
+    return claims.sort("week_start_on", order, "chance_per_year", -pl.col("observed"), "subject", maintain_order=True)
 
 
 def _add_claims(
     signals: list[dict], claims: pl.DataFrame, above: "_Above", rule: Rule, told: set[tuple[str, str]]
 ) -> None:
     """Claims of one week into its signals: as further evidence where one speaks of the same, else as signals of their own."""
-    order = pl.col("kind").replace_strict({kind: n for n, kind in enumerate(claiming.ORDER)}, return_dtype=pl.Int64)
-    for claim in claims.sort(order, "chance_per_year", -pl.col("observed"), "subject").iter_rows(named=True):
+    for claim in claims.iter_rows(named=True):
         is_unit = claim["kind"] in UNIT_KINDS
         own = {"unit_name": claim["subject"] if is_unit else None}
+        asked = {**claim, **own}
         excess = claim["observed"] - (claim["expected"] or 0.0)
-        same = next((row for row in signals if above.related(row, {**claim, **own})), None)
+        same = next((row for row in signals if above.related(row, asked)), None)
         if same is not None:
             same["kinds"] = list(dict.fromkeys([*(same["kinds"] or ["excess"]), claim["kind"]]))
             same["matter_id"] = same["matter_id"] or claim["matter_id"]
@@ -217,8 +229,9 @@ def _add_claims(
 def _runs(tested: pl.DataFrame) -> pl.DataFrame:
     """Unbroken runs of raised weeks of one place × issue.
 
-    Adds since_on, n_weeks; `has_held` from the first week on that was rare enough to speak; and lets chance_per_year be
-    that of the rarest week so far: an event that goes on does not become an accident again.
+    Adds since_on, n_weeks; held_chance: that of the rarest surviving week so far, null before there is one, so that a run
+    speaks from the first week on that was rare enough; and lets chance_per_year be that of the rarest week so far: an
+    event that goes on does not become an accident again.
     """
     keys = ["place_code", "issue_code"]
     raised = tested.filter(pl.col("p_joined") < RAISED_P).sort(*keys, "week_start_on")
@@ -226,7 +239,7 @@ def _runs(tested: pl.DataFrame) -> pl.DataFrame:
     run = [*keys, "run"]
     return raised.with_columns(breaks.cum_sum().over(keys).alias("run")).with_columns(
         pl.col("week_start_on").min().over(run).alias("since_on"),
-        pl.col("holds").cast(pl.Int8).cum_max().over(run).cast(pl.Boolean).alias("has_held"),
+        pl.when("survives").then("chance_per_year").cum_min().forward_fill().over(run).alias("held_chance"),
         (pl.col("chance_per_year") <= pl.col("chance_per_year").cum_min().over(run)).alias("is_rarest"),
         pl.col("chance_per_year").cum_min().over(run),
         ((pl.col("week_start_on") - pl.col("week_start_on").min()).dt.total_days() // 7 + 1).over(run).alias("n_weeks"),
@@ -239,6 +252,13 @@ class _Above:
 
     parent_of: dict[str, str | None]
     group_of: dict[str, str | None]
+
+    @classmethod
+    def of(cls, places: pl.DataFrame, issues: pl.DataFrame) -> "_Above":
+        return cls(
+            dict(places.select("place_code", "parent_code").iter_rows()),
+            dict(issues.select("issue_code", "group_code").iter_rows()),
+        )
 
     def place(self, upper: str, lower: str) -> bool:
         """Is `lower` the place `upper` or within it?"""
@@ -260,8 +280,8 @@ class _Above:
         if one["subject"] and other["subject"] and one["matter_id"] and other["matter_id"]:
             return one["matter_id"] == other["matter_id"]
         a, b = (one["place_code"], one["issue_code"]), (other["place_code"], other["issue_code"])
-        nested = self.place(a[0], b[0]) or self.place(b[0], a[0])
-        return nested and (self.issue(a[1], b[1]) or self.issue(b[1], a[1]))
+        is_issue = self.issue(a[1], b[1]) or self.issue(b[1], a[1])
+        return is_issue and (self.place(a[0], b[0]) or self.place(b[0], a[0]))
 
 
 def _one_event_one_signal(week: list[dict], above: _Above, told: list[dict]) -> list[dict]:

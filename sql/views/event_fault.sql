@@ -8,7 +8,7 @@ select
     e.batch_id,
     e.source_row,
     cast(e.registered_at as date) as registered_on,
-    r.county_code is null as is_place_missing,
+    r.is_unlocated is not null as is_place_missing,
     e.category_raw is null as is_category_missing,
     coalesce(e.category_raw like '%其他%' or e.category_raw like '%其它%', false) as is_category_other,
     coalesce(
@@ -47,7 +47,9 @@ select
             then greatest((epoch(e.registered_at) - epoch(e.occurred_at)) / 86400.0, 0.0)
     end as lag_days
 from known_event as e
-inner join resolved_place as r
+left join (
+    select county_name, town_name, community_name, true as is_unlocated from resolved_place where county_code is null
+) as r
     on
         r.county_name is not distinct from e.county_name
         and r.town_name is not distinct from e.town_name
