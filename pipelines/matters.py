@@ -9,6 +9,7 @@ The file is replaced as a whole. It holds what a full run would say, and is no p
 
 Titles are weighed against the matters of earlier half-years, as they were by then: they stay as they are from week to week
 and are taken over from the version before (`basis.title`) where neither those nor the matter's first items have changed.
+Texts are read of items that a title is made of, so many matters at a time, and of no others.
 """
 
 import hashlib
@@ -24,12 +25,14 @@ from pipelines.config import SEEDS, SQL, Home
 from pipelines.surveillance import matters
 
 READ_ITEMS = 500_000  # judged at a time, in whole weeks, to bound the memory: besides them the window before is read
+READ_TITLES = 20_000  # matters that are given a title at a time
 LEAST_CORPUS = 1_000  # matters of earlier half-years; with fewer all matters tell what is common
 YEARS = 2  # of matters at least: those that can be warned of, and the year before from which one knows how large matters are
 
 _KEPT = {
     "week_start_on": pl.Date, "week_key": pl.String, "event_key": pl.String, "matter_id": pl.String, "into_id": pl.String,
 }  # fmt: skip  # one row an item or merge, and one with neither a week
+_TITLES = {"title_key": pl.UInt64, "title": pl.String, "is_name": pl.Boolean}
 
 
 def find(
@@ -160,21 +163,22 @@ def _marts(
     is_followed: bool,
 ) -> dict[str, pl.DataFrame]:
     shown = assigned.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
-    connection.register("shown_matter", shown.to_arrow())
-    items = connection.sql(
-        "select s.matter_id, e.event_key, e.source, e.registered_on, e.county_code, e.town_code, e.community_code, "
-        "e.issue_code, e.title, e.text from event as e inner join shown_matter as s using (event_key)"
-        " order by e.registered_at, e.event_key"  # of two titles as good the first one given holds
-    ).pl()
-    connection.unregister("shown_matter")
-    corpus = _corpus(connection, items, early, place_names, is_followed)
-    before = connection.sql("from before.basis.title").pl() if is_followed else None
-    found = matters.describe(items, place_names, _problem_words(), corpus=corpus, before=before)
-    titles = found.select(list(matters.TITLES))
+    members = _of(connection, shown, "matter_members")
+    first = matters.first_items(members).select("matter_id", "event_key")
+    large = early.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
+    if large["matter_id"].n_unique() >= LEAST_CORPUS:
+        said_early = members.select("event_key", "registered_on").join(large, on="event_key")
+        common = matters.first_items(said_early).select("matter_id", "event_key")
+    else:
+        common = first
+    titles, grams = _titles(connection, first, common, place_names, is_followed)
     [(city_code,)] = connection.execute("select min(place_code) from place where place_level = 'city'").fetchall()
     issues = connection.sql("select issue_code, group_code, issue_name from issue").pl()
-    found = found.join(issues, on="issue_code", how="left", maintain_order="left").with_columns(
-        pl.col("place_code").fill_null(city_code), _title()
+    found = (
+        matters.describe(members)
+        .join(titles, on="matter_id", how="left", maintain_order="left")
+        .join(issues, on="issue_code", how="left", maintain_order="left")
+        .with_columns(pl.col("place_code").fill_null(city_code), _title())
     )
     return {
         "matter": found.select(
@@ -183,37 +187,64 @@ def _marts(
         ),
         "matter_week": matters.by_week(assigned, complete),
         "event_matter": shown.sort("matter_id", "event_key"),
-        "basis.title": titles,
-        "basis.title_gram": _grams(corpus),
+        "basis.title": titles.drop("matter_id"),
+        "basis.title_gram": grams,
     }  # fmt: skip
 
 
-def _corpus(
+def _of(connection: duckdb.DuckDBPyConnection, items: pl.DataFrame, view: str) -> pl.DataFrame:
+    """What sql/views/`view` says of these items (matter_id, event_key)."""
+    connection.register("matter_item", items.to_arrow())
+    said = connection.sql((SQL / "views" / f"{view}.sql").read_text(encoding="utf-8")).pl()
+    connection.unregister("matter_item")
+    return said
+
+
+def _titles(
     connection: duckdb.DuckDBPyConnection,
-    items: pl.DataFrame,
-    early: pl.DataFrame,
+    first: pl.DataFrame,
+    common: pl.DataFrame,
     place_names: list[str],
     is_followed: bool,
-) -> matters.Corpus | None:
-    """What is common in titles: the matters of earlier half-years, `early`; null where they are few."""
-    large = early.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
-    if large["matter_id"].n_unique() < LEAST_CORPUS:
-        return None
-    first = matters.first_items(items.drop("matter_id").join(large, on="event_key"))
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """matters.TITLES and title_key; corpus_key, gram, n_matters of the corpus (the empty gram is in all its matters).
+
+    `first`, `common`: matter_id and event_key of the first items of the matters, and of those that tell what is common.
+    """
+    marks = _of(connection, first, "matter_marks")
+    marks_of_common = marks if common is first else _of(connection, common, "matter_marks")
+    digest = hashlib.blake2b(marks_of_common["mark"].sort().to_numpy().tobytes(), digest_size=8).digest()
+    corpus_key = int.from_bytes(digest)
+    keyed = marks.select("matter_id", pl.struct("mark", pl.lit(corpus_key)).hash().alias("title_key"))
+    before = connection.sql("from before.basis.title").pl() if is_followed else pl.DataFrame(schema=_TITLES)
+    known = keyed.join(before.unique("title_key", keep="first"), on="title_key")
+    stale = first.join(keyed.join(known, on="matter_id", how="anti"), on="matter_id", how="semi", maintain_order="left")
+    grams = _grams(connection, corpus_key, common, place_names, is_followed)
+    corpus_grams = dict(grams.select("gram", "n_matters").iter_rows())
+    corpus = matters.Corpus(corpus_grams.pop("", 0), corpus_grams)
+    words = _problem_words()
+    named = [matters.titles(part, place_names, words, corpus=corpus) for part in _said(connection, stale)]
+    new = pl.concat([pl.DataFrame(schema=matters.TITLES), *named]).join(keyed, on="matter_id")
+    return pl.concat([known, new], how="diagonal").select("matter_id", *_TITLES), grams
+
+
+def _grams(
+    connection: duckdb.DuckDBPyConnection, key: int, common: pl.DataFrame, place_names: list[str], is_followed: bool
+) -> pl.DataFrame:
     if is_followed:
-        known = connection.sql(
-            "select gram, n_matters from before.basis.title_gram where corpus_key = $key",
-            params={"key": matters.corpus_key(first)},
-        ).pl()
+        known = connection.sql("from before.basis.title_gram where corpus_key = $key", params={"key": key}).pl()
         if len(known):
-            grams = dict(known.iter_rows())
-            return matters.Corpus(matters.corpus_key(first), grams.pop(""), grams)
-    return matters.corpus_of(first, place_names)
-
-
-def _grams(corpus: matters.Corpus | None) -> pl.DataFrame:
-    """corpus_key, gram, n_matters; the empty gram is in all matters."""
-    grams = {} if corpus is None else {"": corpus.n, **corpus.grams}
+            return known
+    corpus = matters.corpus_of(_said(connection, common), place_names)
+    grams = {"": corpus.n, **corpus.grams}
     return pl.DataFrame(
         {"gram": list(grams), "n_matters": list(grams.values())}, schema={"gram": pl.String, "n_matters": pl.Int64}
-    ).with_columns(pl.lit(0 if corpus is None else corpus.key, pl.UInt64).alias("corpus_key"))
+    ).with_columns(pl.lit(key, pl.UInt64).alias("corpus_key"))
+
+
+def _said(connection: duckdb.DuckDBPyConnection, first: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """What these items say, READ_TITLES matters at a time."""
+    matter_ids = first["matter_id"].unique(maintain_order=True)
+    for at in range(0, len(matter_ids), READ_TITLES):
+        part = first.filter(pl.col("matter_id").is_in(matter_ids[at : at + READ_TITLES].implode()))
+        yield _of(connection, part, "matter_texts")

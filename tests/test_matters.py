@@ -195,9 +195,9 @@ def test_titles_say_object_and_problem_and_no_name_or_place():
         {"title": "关于和平街道文昌标准厂房工地夜间施工噪声的投诉", "text": "您好，〔姓名〕反映文昌标准厂房工地夜间施工噪声太大。电话〔手机号〕"},
         {"title": "投诉文昌标准厂房工地夜间施工噪声", "text": "A市文昌标准厂房工地夜间施工噪声扰民，请回复。"},
     ] * 3  # fmt: skip
-    found = method.describe(items_of(*rows).with_columns(pl.lit("m").alias("matter_id")), ["和平街道"])
-    [one] = found.to_dicts()
-    assert one["title"] == "文昌标准厂房工地夜间施工噪声"
+    said = items_of(*rows).with_columns(pl.lit("m").alias("matter_id"))
+    assert method.titles(said, ["和平街道"])["title"].to_list() == ["文昌标准厂房工地夜间施工噪声"]
+    [one] = method.describe(said).to_dicts()
     assert (one["place_level"], one["place_code"], one["n_events"]) == ("town", "990101001", 6)
 
 
@@ -214,7 +214,7 @@ def test_titles_say_object_and_problem_and_no_name_or_place():
 )
 def test_titles_have_no_figure_and_begin_with_the_object(text, title):
     said = items_of(*[{"text": f"来电人反映，{text}。"}] * 5).with_columns(pl.lit("m").alias("matter_id"))
-    found = method.describe(said, [])
+    found = method.titles(said, [])
     assert found["title"].item() == title
     assert bool(found["is_name"].item()) == (title == "碧水名邸")  # alone it says no problem: the issue is added
 
@@ -240,26 +240,22 @@ def test_titles_join_the_shared_object_and_the_words_of_the_issue(texts, words, 
     assert titles.filter(pl.col("matter_id") == "m")["title"].item() == title
 
 
-def test_a_title_stays_while_corpus_and_first_items_are_the_same(monkeypatch):
+def test_a_matter_is_called_after_its_first_items():
+    said = items_of(*site(method.TITLE_ITEMS + 5, date(2026, 1, 5))).with_columns(matter_id=pl.lit("a"))
+    first = method.first_items(said.sample(fraction=1, shuffle=True, seed=3))
+    wanted = said.sort("registered_on", "event_key").head(method.TITLE_ITEMS)
+    assert first["event_key"].to_list() == wanted["event_key"].to_list()
+
+
+def test_what_is_common_may_be_counted_in_parts():
     said = items_of(*site(6, date(2026, 1, 5)), *[{"text": f"锦绣花园{TROUBLES[0]}。"}] * 6)
-    said = said.with_columns(pl.Series("matter_id", ["a"] * 6 + ["b"] * 6))
-    corpus = method.corpus_of(method.first_items(said), [])
-    once = method.titles(said, [], corpus=corpus)
-    fresh = items_of(*[{"text": f"翠湖名邸{TROUBLES[1]}。", "event_key": f"f{k}"} for k in range(5)])
-    grown = pl.concat([said, fresh.with_columns(matter_id=pl.Series(["c"] * 4 + ["b"]))])
-    whole = method.titles(grown, [], corpus=corpus)
-    named, titled = [], method._titled
-    monkeypatch.setattr(method, "_titled", lambda *given: named.append(1) or titled(*given))
-    after = method.titles(grown, [], corpus=corpus, before=once.select(list(method.TITLES)))
-    assert after.sort("matter_id").equals(whole.sort("matter_id")) and len(named) == 2  # b and c
-    other = corpus._replace(key=corpus.key + 1)
-    method.titles(said, [], corpus=other, before=once.select(list(method.TITLES)))
-    assert len(named) == 4
+    parts = [said[:6].with_columns(matter_id=pl.lit("a")), said[6:].with_columns(matter_id=pl.lit("b"))]
+    assert method.corpus_of(parts, []) == method.corpus_of([pl.concat(parts)], [])
 
 
 def test_fewer_than_five_are_not_shown():
     rows = items_of(*site(4, date(2026, 1, 5))).with_columns(pl.lit("m").alias("matter_id"))
-    assert method.describe(rows, []).is_empty()
+    assert method.describe(rows).is_empty()
 
 
 # --- in a build ------------------------------------------------------------------------------------------------------
@@ -303,6 +299,30 @@ def test_a_build_keeps_the_weeks_done_and_says_the_same_without(empty_home):
         assert pl.read_parquet(file).equals(kept)
 
 
+def test_a_title_stays_while_corpus_and_first_items_are_the_same(empty_home, monkeypatch):
+    loaded(empty_home, ordinary(32, 12) + site(12, date(2026, 7, 6)))
+    named, titled = [], method._titled
+    monkeypatch.setattr(method, "_titled", lambda *given: named.append(1) or titled(*given))
+    monkeypatch.setattr(matters, "READ_TITLES", 1)
+    build.build(empty_home, today=date(2026, 8, 20))
+    n_matters = len(named)
+    assert n_matters
+    file = publish.version_file(empty_home, publish.current(empty_home))
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as marts (read_only); attach '{file}' as before (read_only); use marts")
+        weeks = pl.DataFrame(
+            {"week_start_on": connection.sql("from matter_week").pl()["week_start_on"].unique().sort()}
+        )
+
+        def found() -> pl.DataFrame:
+            named.clear()
+            return matters.find(connection, weeks, empty_home, is_followed=True)["matter"]
+
+        assert found().equals(connection.sql("from matter").pl()) and not named
+        monkeypatch.setattr(method, "TITLE_ITEMS", 3)  # other first items of all
+        assert len(found()) == len(named) == n_matters
+
+
 def test_real_messages(shared_files, empty_home):
     """Two matters on which independent teams agree, in messages of a whole year without places or issues."""
     path = shared_files / "taidi" / "附件3.xlsx"
@@ -325,5 +345,5 @@ def test_real_messages(shared_files, empty_home):
         assert len(told) > 55 and n >= 0.8 * len(told) and matter in largest
         alarms = by_week.filter(pl.col("matter_id") == matter, pl.col("is_alarm"), pl.col("week_start_on") >= begins)
         assert alarms["week_start_on"].min() <= begins + timedelta(days=30)
-        [title] = method.describe(found.filter(pl.col("matter_id") == matter), [])["title"]
+        [title] = method.titles(method.first_items(found.filter(pl.col("matter_id") == matter)), [])["title"]
         assert name in title and len(title) <= 24

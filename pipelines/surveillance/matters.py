@@ -28,7 +28,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -498,19 +498,12 @@ def _look_up(counted: tuple[Ints, Ints], keys: Ints) -> Ints:
     return np.where(known[at] == keys, n[at], 0)
 
 
-def describe(
-    members: pl.DataFrame,
-    place_names: list[str],
-    problem_words: Mapping[str, Sequence[str]] | None = None,
-    *,
-    corpus: "Corpus | None" = None,
-    before: pl.DataFrame | None = None,
-) -> pl.DataFrame:
-    """What, where and since when are the matters? One row a matter of MIN_EVENTS items or more.
+def describe(members: pl.DataFrame) -> pl.DataFrame:
+    """What is each matter about, where and since when? One row a matter of MIN_EVENTS items or more.
 
-    `members`: matter_id, source and ITEM_COLUMNS, one row an item. Returns matter_id, title, is_name, title_key (see `titles`), place_level and place_code
-    (the smallest place that holds PLACE_SHARE of the items; null place_code is the whole city), issue_code (the most
-    frequent, of equals the lower), first_on, last_on, n_events, n_sources.
+    `members`: matter_id, source, registered_on, issue_code and the codes of PLACE_LEVELS, one row an item. Returns matter_id,
+    place_level and place_code (the smallest place that holds PLACE_SHARE of the items; null place_code is the whole city),
+    issue_code (the most frequent, of equals the lower), first_on, last_on, n_events, n_sources.
     """
     whole = (
         members.group_by("matter_id")
@@ -538,18 +531,15 @@ def describe(
     is_there = {level: pl.col(level) >= PLACE_SHARE for level in PLACE_LEVELS}
     return (
         whole.join(held, on="matter_id")
-        .join(titles(members.join(whole, on="matter_id", how="semi"), place_names, problem_words, corpus=corpus, before=before),
-              on="matter_id", how="left")
         .with_columns(
             pl.coalesce(pl.when(is_there[level]).then(pl.lit(level)) for level in PLACE_LEVELS)
             .fill_null("city")
             .alias("place_level"),
             pl.coalesce(pl.when(is_there[level]).then(f"{level}_most") for level in PLACE_LEVELS).alias("place_code"),
         )
-        .select("matter_id", "title", "is_name", "title_key", "place_level", "place_code", "issue_code", "first_on", "last_on", "n_events",
-                "n_sources")
+        .select("matter_id", "place_level", "place_code", "issue_code", "first_on", "last_on", "n_events", "n_sources")
         .sort("first_on", "matter_id")
-    )  # fmt: skip
+    )
 
 
 PLACE_LEVELS = ("community", "town", "county")
@@ -638,23 +628,21 @@ def rarity(counted: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
 class Corpus(NamedTuple):
     """In how many of some matters is each string of 2 and 3 characters?"""
 
-    key: int  # of what these matters' first items say
     n: int
     grams: Mapping[str, int]
 
 
-TITLES = {"title_key": pl.UInt64, "title": pl.String, "is_name": pl.Boolean}
+TITLES = {"matter_id": pl.String, "title": pl.String, "is_name": pl.Boolean}
 
 
 def titles(
-    members: pl.DataFrame,
+    first: pl.DataFrame,
     place_names: list[str],
     problem_words: Mapping[str, Sequence[str]] | None = None,
     *,
     corpus: Corpus | None = None,
-    before: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """What would a person call each matter? matter_id, TITLES: object and problem in at most 24 characters; is_name.
+    """What would a person call each matter? TITLES: object and problem in at most 24 characters; is_name.
 
     The title is null where nothing will do; where `is_name`, it is an object's name and says no problem.
 
@@ -665,53 +653,38 @@ def titles(
     One that no clause joins to the object has to hold one of the `problem_words` of the issue (by issue_code).
     Names of places, greetings, requests, words of the form, and how many or how long are cut off; a clause with a
     redaction mark, which stands where a name or number was, with a form of address or with a figure is no problem.
-    `members` as for `describe`; `corpus`: default, these matters themselves. `before`: TITLES of an earlier run of this
-    program with these places and words; a title rests on the corpus and on what the matter's first items say.
+    `first`: matter_id, issue_code, title, text of the `first_items`, in their order; `corpus`: default, these matters
+    themselves. A title rests on the corpus and on what the matter's first items say.
     """
-    first = first_items(members)
-    corpus = corpus or corpus_of(first, place_names)
-    keyed = marks(first).select("matter_id", pl.struct("mark", pl.lit(corpus.key)).hash().alias("title_key"))
-    known = pl.DataFrame(schema=TITLES) if before is None else before.unique("title_key", keep="first")
-    stale = keyed.join(known, on="title_key", how="anti")
+    corpus = corpus or corpus_of([first], place_names)
     rows = []
-    for matter_id, items in _told(
-        first.join(stale, on="matter_id", how="semi", maintain_order="left"), place_names
-    ).items():
+    for matter_id, items in _told(first, place_names).items():
         said = [part for parts in items.values() for part in parts]
         inside = Counter(itertools.chain.from_iterable(map(_grams, items.values())))
         words = (problem_words or {}).get(Counter(code or "" for _, _, code in said).most_common(1)[0][0], ())
         known_of = _Known(inside, len(items), corpus.grams, corpus.n)
         rows.append((matter_id, *_titled([(part, is_title) for part, is_title, _ in said], known_of, words)))
-    schema: dict[str, Any] = {"matter_id": members.schema["matter_id"], "title": pl.String, "is_name": pl.Boolean}
-    named = stale.join(
-        pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("title") != ""), on="matter_id", how="left"
+    named = pl.DataFrame(rows, schema=TITLES, orient="row").filter(pl.col("title") != "")
+    return first.select(pl.col("matter_id").unique(maintain_order=True)).join(
+        named, on="matter_id", how="left", maintain_order="left"
     )
-    return pl.concat([keyed.join(known, on="title_key"), named], how="diagonal")
 
 
 def first_items(members: pl.DataFrame) -> pl.DataFrame:
-    """Of each matter the TITLE_ITEMS items it is called after."""
-    ordered = members.sort("registered_on", "text", "title", "event_key", nulls_last=True)
+    """Of each matter the TITLE_ITEMS items it is called after, in order. `members`: matter_id, registered_on, event_key, …"""
+    ordered = members.sort("registered_on", "event_key")
     return ordered.group_by("matter_id", maintain_order=True).head(TITLE_ITEMS)
 
 
-def marks(first: pl.DataFrame) -> pl.DataFrame:
-    """matter_id, mark: a hash of what its first items say."""
-    said = first.select("matter_id", pl.struct("issue_code", "title", "text").hash().alias("mark"))
-    return said.group_by("matter_id", maintain_order=True).agg("mark").with_columns(pl.col("mark").hash())
-
-
-def corpus_of(first: pl.DataFrame, place_names: list[str]) -> Corpus:
-    """`first`: the first items of its matters."""
-    n_matters: Counter[str] = Counter()
-    told = _told(first, place_names)
-    for items in told.values():
-        n_matters.update(_grams(list(itertools.chain.from_iterable(items.values()))))
-    return Corpus(corpus_key(first), len(told), n_matters)
-
-
-def corpus_key(first: pl.DataFrame) -> int:
-    return int.from_bytes(hashlib.blake2b(marks(first)["mark"].sort().to_numpy().tobytes(), digest_size=8).digest())
+def corpus_of(parts: Iterable[pl.DataFrame], place_names: list[str]) -> Corpus:
+    """`parts`: the first items of its matters, as `titles` takes them, all of a matter in one part."""
+    n, n_matters = 0, Counter[str]()
+    for first in parts:
+        told = _told(first, place_names)
+        n += len(told)
+        for items in told.values():
+            n_matters.update(_grams(list(itertools.chain.from_iterable(items.values()))))
+    return Corpus(n, n_matters)
 
 
 def _told(first: pl.DataFrame, place_names: list[str]) -> dict[str, dict[int, list[tuple[str, bool, str | None]]]]:
