@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,7 +34,10 @@ AS_OF_KEY = "_asof"
 LOG = logging.getLogger(__name__)
 MEMORY_LIMIT = "160MB"
 """Of what DuckDB keeps of a version; without one it would hold all of the file in time. The system's file cache has it as well."""
+ROOM = "1GB"
+"""Of a question that does not fit into that: it is asked again by itself, one at a time."""
 _at_once = threading.BoundedSemaphore(4)  # more on a few cores are no faster, and might not fit into the limit together
+_roomy = threading.Lock()
 _AT = "\0"  # in no path: what follows tells one file from the next of the same name
 _FOR = "\1"  # what follows is the reader's scope
 ITEM = "event_key"
@@ -86,14 +90,28 @@ def newest_meta() -> Mapping[str, str]:
 
 @lru_cache(maxsize=384)  # frames are never changed: no copy for each reader
 def _answer(name: str, parameters: tuple[tuple[str, Parameter], ...], version: str) -> pl.DataFrame:
+    file, _, key = version.partition(_FOR)
     started = time.perf_counter()
-    with _at_once, _connection(version.split(_FOR)[0]).cursor() as cursor:
-        cursor.execute(f"use {_views(version) if _FOR in version else 'marts'}")  # a cursor does not inherit it
-        answer = cursor.sql(text(name), params=dict(parameters) or None).pl()
+    with _at_once:
+        try:
+            answer = _asked(_connection(file), key, name, parameters)
+        except duckdb.OutOfMemoryException:
+            LOG.info("%s asked again with %s", name, ROOM)
+            with _roomy, closing(_open(file, ROOM)) as connection:
+                answer = _asked(connection, key, name, parameters)
         seconds = time.perf_counter() - started
         metrics.QUERIES.observe(seconds)
         LOG.debug("%s %.1f", name, 1000 * seconds)
         return answer
+
+
+def _asked(
+    connection: duckdb.DuckDBPyConnection, scope_key: str, name: str, parameters: tuple[tuple[str, Parameter], ...]
+) -> pl.DataFrame:
+    with connection.cursor() as cursor:
+        # a cursor does not inherit it
+        cursor.execute(f"use {_views(connection, scope_key) if scope_key else 'marts'}")
+        return cursor.sql(text(name), params=dict(parameters) or None).pl()
 
 
 def _path(version: str) -> Path:
@@ -112,8 +130,12 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
 @st.cache_resource(show_spinner=False, max_entries=3, on_release=_close)
 def _connection(version: str) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one version attached; closed once three newer ones are in use."""
+    return _open(version, MEMORY_LIMIT)
+
+
+def _open(version: str, memory_limit: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    attach(connection, _path(version), MEMORY_LIMIT)
+    attach(connection, _path(version), memory_limit)
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
@@ -122,11 +144,10 @@ def _connection(version: str) -> duckdb.DuckDBPyConnection:
 _making = threading.Lock()
 
 
-def _views(version: str) -> str:
+def _views(connection: duckdb.DuckDBPyConnection, key: str) -> str:
     """Where the views of a scope are, in the same DuckDB as the marts; made by the first who asks."""
-    file, key = version.split(_FOR)
     schema = f"for_{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
-    with _making, _connection(file).cursor() as cursor:
+    with _making, connection.cursor() as cursor:
         there = "select 1 from information_schema.schemata where catalog_name = 'memory' and schema_name = $name"
         if not cursor.execute(there, {"name": schema}).fetchall():
             scope.create(cursor, scope.of_key(key), schema)

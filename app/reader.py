@@ -16,8 +16,8 @@ import polars as pl
 from app import versions
 
 QUERIES = Path(__file__).parent / "queries"
-MEMORY_LIMIT = "512MB"
-"""Of one report or push; a year of ten million items needs it."""
+MEMORY_LIMIT = "1GB"
+"""Of one report or push; a year of fifty million items needs it."""
 
 Parameter = str | int | float | bool | date | None
 Ask = Callable[..., pl.DataFrame]

@@ -655,6 +655,17 @@ def test_the_page_can_only_read(full):
     assert Path(spill) == full.marts / "spill"  # what does not fit into memory is written there, nowhere else
 
 
+def test_a_question_too_large_for_the_pages_is_asked_again_by_itself(full, monkeypatch, caplog):
+    from app import marts, versions
+
+    large = "select count(*) as n, length(list(md5(i::varchar))[$at]) as length from range(4000000) as many (i)"
+    monkeypatch.setattr(marts, "text", lambda name: large)
+    with caplog.at_level("INFO", "app.marts"):
+        answer = marts._answer("large", (("at", 1),), str(versions.current_version()))
+    assert answer.row(0) == (4_000_000, 32)
+    assert "large asked again" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("now", "before", "words"),
     [(110, 100, "+10.0%"), (90, 100, "−10.0%"), (9, 4, "样本少"), (5, None, "无可比数据"), (100, 100, "±0.0%")],
