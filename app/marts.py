@@ -32,7 +32,7 @@ AS_OF = "asof"
 """Query parameter with the past day looked at, YYYY-MM-DD; absent = the newest data."""
 AS_OF_KEY = "_asof"
 LOG = logging.getLogger(__name__)
-MEMORY_LIMIT = "160MB"
+MEMORY_LIMIT = "112MB"
 """Of what DuckDB keeps of a version; without one it would hold all of the file in time. The system's file cache has it as well."""
 ROOM = "1GB"
 """Of a question that does not fit into that: it is asked again by itself, one at a time."""

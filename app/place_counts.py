@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from app import disclosure, place_rates, wording
+from app import disclosure, place_rates, reader, wording
 from app.charts.breaks import NO_DATA, Classes, change_classes, excess_classes, sequential_classes
 from app.palette import SEQUENTIAL
 
@@ -31,6 +31,32 @@ FROM_NOW = ("rate", "smoothed_rate", "rate_low", "rate_high", "rate_sign", "exce
 FROM_BOTH = ("change_share", "change_sign")
 REST = "rest"
 """The place_level of what a place has beyond the places below it: items that say no more than the place."""
+
+
+def asked(ask: reader.Ask, **asked: reader.Parameter) -> pl.DataFrame:
+    """Every place with its items now and in the equally long period before, most first.
+
+    asked: source, issue, group, county, town (only places inside them), from_on, to_on, before_on. What query `places` tells,
+    n_events, n_events_before. Where the source has nothing of a county before, in and after the period, its figure is null:
+    unknown, not 0. A place not in the reference is left out where it has no items.
+    """
+    inside = [pl.col(f"{level}_code") == asked[level] for level in ("county", "town") if asked[level] is not None]
+    places = ask("places").filter(pl.col("place_level").is_in(LEVELS), *inside)
+    counts, reach = ask("place_counts", **asked), ask("county_reach", **asked)
+    first, last = reach["first_on"], reach["last_on"]
+    known = {
+        "n_events": reach.filter((first <= asked["to_on"]) & (last >= asked["from_on"])),
+        "n_events_before": reach.filter((first < asked["from_on"]) & (last >= asked["before_on"])),
+    }
+    found = places.join(counts, on="place_code", how="left").filter(
+        ~pl.col("is_provisional") | (pl.col("n_events") > 0)
+    )
+    return found.with_columns(
+        pl.when(pl.col("county_code").is_in(counties["county_code"].implode()))
+        .then(pl.col(name).fill_null(0))
+        .alias(name)
+        for name, counties in known.items()
+    ).sort("n_events", "place_code", descending=[True, False], nulls_last=True)
 
 
 def whole_city(levels: Sequence[pl.DataFrame], city: Mapping[str, object]) -> pl.DataFrame:

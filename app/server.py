@@ -9,6 +9,7 @@ machine only; with one, under the names in the settings.
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import gc
 import importlib
 import ipaddress
@@ -17,7 +18,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -97,7 +98,8 @@ IMPORT_FIRST = (
 )
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy keeps an idle connection (nginx: 60), or it meets closed ones
 COLLECT_EVERY_SECONDS = 5
-COLLECT_ALL_EVERY = 120  # times; all of the memory takes about a second, what is young a few milliseconds
+COLLECT_ALL_EVERY = 12  # times; all takes a tenth of a second, what is young a few milliseconds
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 API = "/api/v1"  # of app.api; without a slash at its end, too
 LOST = "lost"  # what app.page calls it, too
 
@@ -204,6 +206,7 @@ async def to_manual(_request: Request) -> RedirectResponse:
 @contextlib.asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Import and open everything once, then keep the garbage collector away from page runs."""
+    _share_heaps()
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     for module in IMPORT_FIRST:
@@ -226,8 +229,30 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 async def _collect_by_the_clock() -> None:
     for n in itertools.count(1):
         await asyncio.sleep(COLLECT_EVERY_SECONDS)
-        gc.collect(2 if n % COLLECT_ALL_EVERY == 0 else 1)
+        if n % COLLECT_ALL_EVERY:
+            gc.collect(1)
+        else:
+            gc.collect()
+            _give_back()
         jobs.sweep()  # nobody may look at the page again after a job died
+
+
+def _share_heaps() -> None:
+    """Two heaps for all threads and large pieces outside of them: every page run is a thread of its own, and of up to sixteen
+    heaps each would keep what its largest run needed. glibc alone has such a call."""
+    if mallopt := _of_libc("mallopt"):
+        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_MMAP_THRESHOLD, 256 << 10)
+
+
+def _give_back() -> None:
+    """What page runs no longer need, to the system; the C library would keep it."""
+    if trim := _of_libc("malloc_trim"):
+        trim(0)
+
+
+def _of_libc(name: str) -> Callable[..., int] | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
 
 
 def say_sorry(error: Exception) -> bool:

@@ -174,7 +174,8 @@ def test_a_step_is_the_map_of_its_four_weeks(ask, demo_home):
     for n, one in enumerate(safe):
         last = LAST - n * over_time.STEP
         span = {"from_on": last - timedelta(weeks=3), "to_on": last, "before_on": last - timedelta(weeks=7)}
-        levels = [ask("place_counts", **NONE, **span, place_level=level) for level in place_counts.LEVELS]
+        every = place_counts.asked(ask, **NONE, **span)
+        levels = [every.filter(pl.col("place_level") == level) for level in place_counts.LEVELS]
         own = {"place_code": city, **ask("located_counts", **NONE, **span).row(0, named=True)}
         wanted = place_counts.safe(
             place_counts.whole_city(levels, own), {"n_events": [city], "n_events_before": [city]}, 5
@@ -246,19 +247,9 @@ def test_no_two_selections_tell_a_small_count_by_their_difference(demo_home, ask
         scope = {**asked, "inside": None, "place_level": "town"}
         counts = ask("issues_inside", **scope, from_on=first, to_on=LAST, before_on=before)
         weeks = ask("weeks_inside", **scope, since_on=LAST - timedelta(weeks=51), to_on=LAST)
-        levels = [
-            ask(
-                "place_counts",
-                **asked,
-                county=None,
-                town=None,
-                from_on=first,
-                to_on=LAST,
-                before_on=before,
-                place_level=at,
-            )
-            for at in place_counts.LEVELS
-        ]
+        span = {"from_on": first, "to_on": LAST, "before_on": before}
+        every = place_counts.asked(ask, **asked, county=None, town=None, **span)
+        levels = [every.filter(pl.col("place_level") == at) for at in place_counts.LEVELS]
         city = {
             name: max(int(counts[name].sum()), int(levels[0][name].sum())) for name in ("n_events", "n_events_before")
         }

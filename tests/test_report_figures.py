@@ -110,7 +110,8 @@ def test_places_are_hidden_as_on_the_map(ask):
     week = found(ask, "weekly", "2026-W46")
     span = {"from_on": MONDAY, "to_on": MONDAY, "before_on": MONDAY - timedelta(weeks=1)}
     scope = dict.fromkeys(("source", "issue", "group", "county", "town"))
-    levels = [ask("place_counts", **scope, **span, place_level=level) for level in place_counts.LEVELS]
+    places = place_counts.asked(ask, **scope, **span)
+    levels = [places.filter(pl.col("place_level") == level) for level in place_counts.LEVELS]
     city = {"place_code": week.city_code, **ask("located_counts", **scope, **span).row(0, named=True)}
     told = {name: [week.city_code] for name in ("n_events", "n_events_before")}
     every = place_counts.safe(place_counts.whole_city(levels, city), told, disclosure.threshold())

@@ -507,10 +507,10 @@ def precision(since: date | None = None) -> dict[str, Any]:
     result: dict[str, Any] = {"n_judged": n, "n_true": n_true, "n_false": n - n_true}
     if not n:
         return result | dict.fromkeys(("share", "low", "high"))
-    from scipy.stats import binomtest  # slow to import, and `act` does not need it
+    from app import kpis  # slow to import, and `act` does not need it
 
-    interval = binomtest(n_true, n).proportion_ci(method="wilson")
-    return result | {"share": n_true / n, "low": float(interval.low), "high": float(interval.high)}
+    low, high = kpis.interval(n_true, n)
+    return result | {"share": n_true / n, "low": low, "high": high}
 
 
 def _actions(connection: sa.Connection, signal_id: str) -> list[sa.Row]:

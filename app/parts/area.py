@@ -171,11 +171,11 @@ def _counted(
 
 
 def _of_places(scope: Mapping[str, str | None], span: filters.Period, against: filters.Period | None) -> pl.DataFrame:
-    """place_counts of all levels; n_events_before of `against` where it is given."""
-    counts = span.only_known(marts.query("place_counts", **scope, **span.parameters(), place_level=None))
+    """place_counts.asked; n_events_before of `against` where it is given."""
+    counts = span.only_known(place_counts.asked(marts.query, **scope, **span.parameters()))
     if against is None:
         return counts
-    other = marts.query("place_counts", **scope, **against.parameters(), place_level=None)
+    other = place_counts.asked(marts.query, **scope, **against.parameters())
     other = other.select("place_code", pl.col("n_events").alias("n_events_before"))
     if not against.weeks_from(against.from_on) <= against.covered:
         other = other.with_columns(pl.lit(None, pl.Int64).alias("n_events_before"))
@@ -337,7 +337,7 @@ def smallest(place: dict, choice: filters.Choice, span: filters.Period, notes: l
         query_params={**weeks, **chosen},
     )
     page.require(counts)
-    everywhere = span.only_known(marts.query("place_counts", **scope, place_level="community"))
+    everywhere = span.only_known(place_counts.asked(marts.query, **scope))
     here = everywhere.row(by_predicate=pl.col("place_code") == place["place_code"], named=True)
     total, change = here["n_events"], wording.change(here["n_events"], here["n_events_before"])
     left, right = st.columns([5, 8], gap="large")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, sparse
+from scipy import sparse
 
 from pipelines.dispatch import grams, nearest
 
@@ -267,6 +267,8 @@ def _line_search(
 
 def calibrate(value: Floats, target: npt.NDArray[np.int64]) -> tuple[float, Floats]:
     """Temperature and offsets that make the decision values of texts outside the fit as likely as can be."""
+    from scipy import optimize  # 13 MB, which a page that only asks does without
+
     n_texts, n_classes = value.shape
     hit = np.arange(n_texts), target
 

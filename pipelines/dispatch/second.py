@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 from pipelines.dispatch import linear, nearest
 
@@ -67,6 +67,8 @@ def _experts(logits: Floats, votes: Floats, at: npt.NDArray[np.int64], scores: S
 
 def fit(experts: list[Floats], target: npt.NDArray[np.int64]) -> Floats:
     """Weights (experts × classes + 1) × classes. `experts`: texts × classes each, the classifier first."""
+    from scipy import optimize  # as linear.calibrate
+
     n_classes, n_experts = experts[0].shape[1], len(experts)
     plain = np.eye(n_experts)[0]
     hit = np.arange(len(target)), target
