@@ -41,7 +41,7 @@ def overall(counts: pl.DataFrame, base: str) -> float | None:
 def with_growth(counts: pl.DataFrame, steps: pl.DataFrame, base: str) -> pl.DataFrame:
     """Adds SHARES (0.25 = +25 %; growth and its 95 % interval) and standing (of STANDINGS); null below MIN_ITEMS.
 
-    counts: issue_code, n_events and `base` (null = unknown). steps: the query issue_steps.
+    counts: issue_code, n_events and `base` (null = unknown). steps: issue_counts.steps.
     Clear is what differs both from no change and from the growth of all items: when everything rises after a holiday,
     that alone makes no issue a rising one.
     """

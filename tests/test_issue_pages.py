@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import growth, reader
+from app import growth, issue_counts, reader
 from app.charts import quadrant
 from app.exports import picture, slides
 from app.parts import recurring
@@ -47,6 +47,48 @@ def n_shown(at: AppTest) -> int:
 
 def asking(home):
     return reader.asking(home.marts / home.current.read_text().strip())
+
+
+# ---------------------------------------------------------------- counts
+
+
+@pytest.mark.parametrize("narrowed", [{}, {"source": "hotline"}, {"group": "01"}, {"n_weeks": 13}])
+def test_counts_and_steps_equal_a_dull_loop(full, narrowed):
+    n_weeks, scope = narrowed.get("n_weeks", 1), EVERYTHING | {k: v for k, v in narrowed.items() if k != "n_weeks"}
+    week, to_on = timedelta(weeks=1), date(2026, 11, 2)
+    from_on = to_on - (n_weeks - 1) * week
+    span = {"from_on": from_on, "to_on": to_on, "before_on": from_on - n_weeks * week}
+    with duckdb.connect(str(full.marts / full.current.read_text().strip()), read_only=True) as connection:
+        events = connection.execute("select issue_code, registered_on, source from event").fetchall()
+        groups = dict(connection.execute("select issue_code, group_code from issue").fetchall())
+    counts, weeks = defaultdict(lambda: [0, 0, 0]), defaultdict(int)
+    for issue, day, source in events:
+        monday = day - timedelta(days=day.weekday())
+        if scope["source"] not in (None, source):
+            continue
+        weeks[issue, monday] += 1
+        for n, (first, last) in enumerate(
+            ((from_on, to_on), (span["before_on"], from_on - week), (from_on - 52 * week, to_on - 52 * week))
+        ):
+            counts[issue][n] += first <= monday <= last
+    with asking(full) as ask:
+        found, steps = issue_counts.asked(ask, **scope, **span), issue_counts.steps(ask, **scope, **span)
+    wanted = {one: n for one, n in counts.items() if n[0] and scope["group"] in (None, groups[one])}
+    columns = found.select("issue_code", "n_events", "n_events_before", "n_events_year_ago").rows()
+    assert {code: list(n) for code, *n in columns} == wanted and wanted
+    assert [row[:2] for row in columns] == sorted((row[:2] for row in columns), key=lambda row: (-row[1], row[0]))
+
+    of_all = defaultdict(int)
+    for (_, monday), n in weeks.items():
+        of_all[monday] += n
+    for code, squares, items in steps.iter_rows():
+        pairs = [
+            (weeks[code, monday], weeks[code, monday - week], of_all[monday] / of_all[monday - week])
+            for monday in (from_on - n * week for n in range(1, 52))
+            if of_all[monday] and of_all[monday - week]
+        ]
+        assert items == sum(this + last for this, last, _ in pairs)
+        assert squares == pytest.approx(sum((this - r * last) ** 2 / r for this, last, r in pairs))
 
 
 # ---------------------------------------------------------------- growth
@@ -296,7 +338,7 @@ def test_pages_follow_each_other_without_gap_or_double(full):
 
 def most_frequent(home) -> tuple[str, int]:
     with asking(home) as ask:
-        rows = ask("issue_counts", **EVERYTHING, **SPAN, before_on=date(2024, 11, 18))
+        rows = issue_counts.asked(ask, **EVERYTHING, **SPAN, before_on=date(2024, 11, 18))
     return rows["issue_code"][0], rows["n_events"][0]
 
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import address, disclosure, filters, marts, page, place_counts, roles, wording
+from app import address, disclosure, filters, issue_counts, marts, page, place_counts, roles, wording
 from app.access import signin
 from app.charts.maps import Circle, locator_map
 from app.charts.maps import screen_map as drawing_of
@@ -326,7 +326,7 @@ def smallest(place: dict, choice: filters.Choice, span: filters.Period, notes: l
     """A community, where nothing smaller is shown: its figures, its course, its issues and the items behind them."""
     notes = [*notes[:-1], disclosure.note(disclosure.threshold(choice.issue, choice.group), exported=True), notes[-1]]
     scope = {**choice.parameters(), **span.parameters()}
-    counts = with_change(span.only_known(marts.query("issue_counts", **scope)))
+    counts = with_change(span.only_known(issue_counts.asked(marts.query, **scope)))
     name = f"{filters.words(choice)} {span.words()}"
     weeks = {"weeks": str(span.n_weeks), "week": wording.week_code(span.to_on)}
     chosen = {key: code for key, code in choice.parameters().items() if code}

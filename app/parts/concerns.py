@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, marts, page, wording
+from app import disclosure, filters, issue_counts, marts, page, wording
 from app.charts.series import trend
 from app.concern_counts import FEW, MIN_ITEMS, SHOWN, safe_figures
 from app.parts import judged
@@ -151,7 +151,7 @@ def sub_issues(concern: str, here: dict, issues: pl.DataFrame, week: date, editi
     is_city = here["place_level"] == "city"
     choice = filters.Choice(county=None if is_city else here["place_code"])
     span = filters.period(N_WEEKS, week, edition.data_from, edition.last_full_week, None)
-    counts = marts.query("issue_counts", **choice.parameters(), **span.parameters())
+    counts = issue_counts.asked(marts.query, **choice.parameters(), **span.parameters())
     counts = with_change(span.only_known(counts.filter(pl.col("issue_code").is_in(issues["issue_code"].to_list()))))
     safe = safe_issues(counts.select("issue_code", "issue_name", "n_events", "n_events_before", "change_share"), choice)
     labels = {"n_events": f"近{N_WEEKS}周", "n_events_before": "此前13周", "change_share": "变化"}

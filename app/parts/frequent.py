@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import filters, growth, marts, page, wording
+from app import filters, growth, issue_counts, marts, page, wording
 from app.charts import style
 from app.charts.quadrant import volume_growth
 from app.charts.ranks import pareto, treemap
@@ -35,9 +35,9 @@ GROWTH_RULE = (
 def overview(
     counts: pl.DataFrame, scope: dict, choice: filters.Choice, span: filters.Period, edition: page.Edition
 ) -> None:
-    """What to know first in sentences, then the figures. counts: the query issue_counts with change_share."""
+    """What to know first in sentences, then the figures. counts: issue_counts.asked with change_share."""
     name, notes = f"{filters.words(choice)} {span.words()}", noted(edition, choice, span, before=True)
-    steps = marts.query("issue_steps", **scope)
+    steps = issue_counts.steps(marts.query, **scope)
     known = {base: growth.with_growth(counts, steps, column) for base, column in COLUMNS.items()}
     in_brief(counts, known, span)
     st.session_state["_issues_shown"] = counts["issue_code"].to_list()

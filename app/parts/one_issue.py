@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, growth, marts, page, place_counts, topic_counts, wording
+from app import disclosure, filters, growth, issue_counts, marts, page, place_counts, topic_counts, wording
 from app.charts.breaks import Classes
 from app.charts.maps import locator_map
 from app.charts.ranks import ranking
@@ -77,7 +77,7 @@ def course(issue: dict[str, Any], edition: page.Edition, choice: filters.Choice,
 def sentences(issue: dict[str, Any], choice: filters.Choice, span: filters.Period, weeks: pl.DataFrame) -> list[str]:
     """How many and which part of all; whether it moved; how the last week stands against what was expected. HTML."""
     wide = {**choice.parameters(), "issue": None, "group": None, **span.parameters()}
-    counts = span.only_known(marts.query("issue_counts", **wide)).with_row_index("place", offset=1)
+    counts = span.only_known(issue_counts.asked(marts.query, **wide)).with_row_index("place", offset=1)
     found = counts.filter(pl.col("issue_code") == issue["issue_code"])
     if found.is_empty():
         return [f"{span.words()}没有登记这个事项，下面是此前的走势。"]
@@ -86,7 +86,7 @@ def sentences(issue: dict[str, Any], choice: filters.Choice, span: filters.Perio
         f"{span.n_weeks} 周 <b>{row['n_events']:,}</b> 件，占全部事项的 <b>{row['n_events'] / total:.1%}</b>，"
         f"在 {len(counts)} 项里排第 {row['place']}。"
     ]
-    steps = marts.query("issue_steps", **wide)
+    steps = issue_counts.steps(marts.query, **wide)
     moved = []
     for base, word in (("n_events_before", "上期"), ("n_events_year_ago", "去年同期")):
         if row[base] is None:

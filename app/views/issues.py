@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page
+from app import filters, issue_counts, marts, page
 from app.parts import clusters
 from app.parts.frequent import overview
 from app.parts.issue import BASIS, by_source_category, noted, with_change
@@ -34,6 +34,6 @@ elif basis == "sources":
     notes = noted(edition, choice, span, before=True, ours=False)
     by_source_category(with_change(span.only_known(counts)), choice, f"{filters.words(choice)} {span.words()}", notes)
 else:
-    counts = marts.query("issue_counts", **scope)
+    counts = issue_counts.asked(marts.query, **scope)
     page.require(counts)
     overview(with_change(span.only_known(counts)), scope, choice, span, edition)
