@@ -2,11 +2,23 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import polars as pl
 
-from app import disclosure, wording
+from app import disclosure, reader, wording
+
+
+def given(ask: reader.Ask, week: date) -> pl.DataFrame:
+    """The warnings of this week, most urgent first: its rows of query `signals`."""
+    return ask("signals").filter(pl.col("week_start_on") == week)
+
+
+def followed(ask: reader.Ask, week: date) -> pl.DataFrame:
+    """The warnings of the week before with this week's figures: their rows of query `signal_followup`."""
+    return ask("signal_followup").filter(pl.col("next_week_on") == week).drop("next_week_on")
+
 
 SAYS_THE_COUNT = ["excess", "upper_bound", "p_value", "chance_per_year"]
 """Of a warning whose count is hidden: what would tell or bound it. An alarm is above its upper bound."""

@@ -102,7 +102,7 @@ def test_totals_are_those_the_page_asks_for(ask, code):
             day = monday - timedelta(weeks=back)
             is_known = day >= week.data_from and day in by_week
             assert row[name] == (by_week[day][row["measure"]] if is_known else None), (row["measure"], name)
-    assert not week.followup.height or set(week.followup["signal_id"]) == set(ask("signal_followup", week=monday)["signal_id"])  # fmt: skip
+    assert not week.followup.height or set(week.followup["signal_id"]) == set(warned.followed(ask, monday)["signal_id"])  # fmt: skip
 
 
 def test_places_are_hidden_as_on_the_map(ask):
@@ -281,7 +281,7 @@ def test_warnings_of_a_county_are_those_in_it(ask):
 def test_a_warning_of_several_weeks_has_one_row(ask):
     quarter = found(ask, "quarterly", "2026-Q3")
     assert quarter.warnings["signal_id"].is_unique().all()
-    weeks = pl.concat([ask("signals", week=monday) for monday in quarter.period.mondays()])
+    weeks = pl.concat([warned.given(ask, monday) for monday in quarter.period.mondays()])
     listed = dict(weeks.group_by("signal_id").len().iter_rows())
     assert dict(quarter.warnings.select("signal_id", "n_weeks_listed").iter_rows()) == listed
     assert set(quarter.warnings.filter("is_new")["signal_id"]) == set(listed) - set(
@@ -294,7 +294,7 @@ def test_a_warning_of_several_weeks_has_one_row(ask):
 def test_what_was_done_after_until_is_not_known(ask, demo_home, monkeypatch):
     monkeypatch.setenv("YANPAN_HOME", str(demo_home.path))
     week = periods.parse("weekly", "2026-W46")
-    signal = ask("signals", week=MONDAY).row(0, named=True)
+    signal = warned.given(ask, MONDAY).row(0, named=True)
     act = {"role": "office", "request_id": uuid.uuid4().hex, "expected_seq": 0, "to_unit": "云溪区住建局"}
     cases.act(signal, "push", at=datetime(2026, 11, 16, 10), **act)
     early, late = (

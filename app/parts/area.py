@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import address, disclosure, filters, issue_counts, marts, page, place_counts, roles, wording
+from app import address, disclosure, filters, issue_counts, marts, page, place_counts, roles, warned, wording
 from app.access import signin
 from app.charts.maps import Circle, locator_map
 from app.charts.maps import screen_map as drawing_of
@@ -206,7 +206,7 @@ def _told_by_warnings(choice: filters.Choice, week: date | None) -> list[str]:
     """The places whose count of this issue and week a warning says, or the look back at last week's warnings."""
     if week is None or not choice.issue or choice.source:
         return []
-    own, last = marts.query("signals", week=week), marts.query("signal_followup", week=week)
+    own, last = warned.given(marts.query, week), warned.followed(marts.query, week)
     k = disclosure.threshold(choice.issue)
     codes = []
     for signals in (own, last):

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import marts, page, roles, wording
+from app import marts, page, roles, warned, wording
 from app.access import signin
 from app.casework import cases, workflow
 from app.casework.cases import AGAIN, STATUSES
@@ -170,7 +170,7 @@ def for_you(actor: Actor, known: pl.DataFrame, edition: page.Edition) -> None:
     """待你处理: what waits for this reader, the one due first linked; nothing before the reader has said who it is."""
     if not actor.is_known:
         return
-    fresh = with_status(marts.query("signals", week=edition.last_full_week), known)
+    fresh = with_status(warned.given(marts.query, edition.last_full_week), known)
     rows = pl.concat(
         [
             known.rename({"status": "case_status"}).select(TURN),

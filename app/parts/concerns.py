@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, issue_counts, marts, page, wording
+from app import disclosure, filters, issue_counts, marts, page, warned, wording
 from app.charts.series import trend
 from app.concern_counts import FEW, MIN_ITEMS, SHOWN, safe_figures
 from app.parts import judged
@@ -56,7 +56,7 @@ def tab(edition: page.Edition) -> None:
     with concern_column:
         names = here["concern_group"].to_list()
         concern = filters.choose("诉求群体", {name: name for name in names}, key="concern", say_default=True)
-    signals = marts.query("signals", week=week).filter((pl.col("county_code") == county) if county else True)
+    signals = warned.given(marts.query, week).filter((pl.col("county_code") == county) if county else True)
     overview(here, signals.join(issues.select("issue_code", "concern_group"), on="issue_code"), week, edition)
     one_group(concern, figures, issues.filter(pl.col("concern_group") == concern), place, signals, week, edition)
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, headlines, marts, page, palette, place_counts, theme, versions, wording
+from app import disclosure, filters, headlines, marts, page, palette, place_counts, theme, versions, warned, wording
 from app.access import signin
 from app.casework import cases, workflow
 from app.charts import wall
@@ -51,7 +51,7 @@ def _wall(*, dark: bool) -> str:
     counted = figures_of(week)
     known, strip = _cases(), _strip(edition)
     n_listed = N_WARNINGS - bool(strip)  # the strip takes the room of one
-    signals = with_status(marts.query("signals", week=week), known)
+    signals = with_status(warned.given(marts.query, week), known)
     return (
         '<div class="wall-narrow"><p class="quiet">大屏要在宽度 1000 像素以上的屏幕上看。</p></div>'
         f'<div class="wall">{_head(edition, week)}{strip}'
@@ -189,7 +189,7 @@ def _warning(signal: Mapping[str, Any]) -> str:
 def _followup(week: date) -> str:
     """Last week's warnings, by what became of them."""
     head = "<h2>上周预警后来怎样</h2>"
-    signals = marts.query("signal_followup", week=week)
+    signals = warned.followed(marts.query, week)
     if signals.is_empty():
         was_judged = judged.was_judged(week - timedelta(weeks=1))
         return f"<section>{head}<p>{'上周没有预警。' if was_judged else '上周没有判定，无从跟踪。'}</p></section>"

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app import disclosure, fields, filters, kpis, marts, page, place_counts, topic_counts, wording
+from app import disclosure, fields, filters, kpis, marts, page, place_counts, topic_counts, warned, wording
 from app.charts.breaks import Classes
 from app.charts.maps import locator_map
 from app.charts.seasons import month_calendar
@@ -97,7 +97,7 @@ def tab(edition: page.Edition) -> None:
     if span.shortfall():
         page.quiet(span.shortfall())
     counts = counted(choice, span)
-    signals = marts.query("signals", week=span.to_on)
+    signals = warned.given(marts.query, span.to_on)
     if choice.county:
         signals = signals.filter(pl.col("county_code") == choice.county)
     overview(topics, counts, signals, choice, span, edition)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, headlines, marts, page, palette, place_counts, wording
+from app import disclosure, filters, headlines, marts, page, palette, place_counts, warned, wording
 from app.access import signin
 from app.casework import workflow
 from app.charts.maps import locator_map
@@ -23,8 +24,13 @@ MAP_HEIGHT = 300
 
 def figures_of(week: date) -> pl.DataFrame:
     """The 54 weeks up to this one, oldest first: week_figures, and week_overdue where anything was due."""
+    return _weeks(marts.version()).filter(pl.col("week_start_on").is_between(week - timedelta(weeks=53), week))
+
+
+@lru_cache(maxsize=8)
+def _weeks(_version: str) -> pl.DataFrame:
     weeks = marts.query("week_figures").join(marts.query("week_overdue"), on="week_start_on", how="left")
-    return weeks.filter(pl.col("week_start_on").is_between(week - timedelta(weeks=53), week)).sort("week_start_on")
+    return weeks.sort("week_start_on")
 
 
 def not_reported(week: date) -> list[str]:
@@ -286,7 +292,7 @@ def unbreakable(outcome: str) -> str:
 
 def last_week(week: date) -> pl.DataFrame:
     """Last week's warnings with this week's figures; empty where there were none."""
-    signals = marts.query("signal_followup", week=week)
+    signals = warned.followed(marts.query, week)
     if not judged.was_judged(week):
         signals = signals.with_columns(pl.lit("not_assessed").alias("status"))
     return signals

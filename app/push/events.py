@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 import polars as pl
 import sqlalchemy as sa
 
-from app import wording
+from app import warned, wording
 from app.casework import cases, store, workflow
 from app.palette import LEVELS
 from app.push import channels, outbox
@@ -82,7 +82,7 @@ def _scene(version: Path, _changed: int) -> Scene:
         places = ask("places")
         is_county = places.filter(pl.col("place_level") == "county")
         counties = dict(is_county.select("place_code", "place_name").iter_rows())
-        return Scene(week, ask("signals", week=week), places, ask("issues"), version, counties)
+        return Scene(week, warned.given(ask, week), places, ask("issues"), version, counties)
 
 
 def collect(settings: Settings, seen: Scene, now: datetime) -> list[Message]:

@@ -1,11 +1,10 @@
--- What became of the warnings of the week before $week? One row a warning, with this week's figures beside it.
+-- What became of each warning a week later (next_week_on)? One row a warning, with that week's figures beside it.
 -- Of one that counted the items of a place, an issue and a week: the same count, and its verdict; listed: within its limit,
 -- and still on this week's list. Of one about a unit: the cases of its last 4 weeks. Of a cluster, a matter, new words:
 -- what it says now where it is listed again, else null.
 with listed as (
-    select *, unit_name is null and (kinds like '%excess%' or kinds like '%rise%') as is_counted
+    select *, week_start_on + 7 as next_week_on, unit_name is null and (kinds like '%excess%' or kinds like '%rise%') as is_counted
     from signal
-    where week_start_on = $week::date - 7
 )
 
 select
@@ -14,6 +13,7 @@ select
     s.title,
     s.kind,
     s.week_start_on,
+    s.next_week_on,
     s.place_level,
     c.place_name as county_name,
     s.place_code,
@@ -36,18 +36,18 @@ select
         else coalesce(d.status, 'normal')
     end as status
 from listed as s
-left join signal as now on now.signal_id = s.signal_id and now.week_start_on = $week::date
+left join signal as now on now.signal_id = s.signal_id and now.week_start_on = s.next_week_on
 left join place as c on c.place_code = s.county_code
 left join weekly_detection as d
     on
-        d.week_start_on = $week::date
+        d.week_start_on = s.next_week_on
         and s.is_counted
         and d.place_level = s.place_level
         and d.place_code = s.place_code
         and d.issue_code = s.issue_code
 left join evidence as e
     on
-        e.week_start_on = $week::date
+        e.week_start_on = s.next_week_on
         and e.unit_name = s.unit_name
         and e.kind = s.kind
-order by s.rank
+order by s.week_start_on desc, s.rank

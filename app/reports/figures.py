@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from app import concern_counts, disclosure, headlines, place_counts, reader
+from app import concern_counts, disclosure, headlines, place_counts, reader, warned
 from app.casework import cases, workflow
 from app.reports import counting, handling, totalling
 from app.reports.periods import Period
@@ -436,7 +436,7 @@ class _Warned:
 
     def followup(self, week: date, judged: set[date]) -> pl.DataFrame:
         """What became of last week's warnings, as 本周研判 shows it."""
-        signals = self._inside(self.ask("signal_followup", week=week))
+        signals = self._inside(warned.followed(self.ask, week))
         if week not in judged:
             signals = signals.with_columns(pl.lit("not_assessed").alias("status"))
         return safe_followup(self._standing(outcomes(signals)))

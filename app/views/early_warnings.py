@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import filters, marts, page, roles, wording
+from app import filters, marts, page, roles, warned, wording
 from app.access import signin
 from app.parts import backtest, casework, concerns, deliveries, judged, listed, matters, warning
 from app.parts.indicators import unit_warnings
@@ -25,7 +25,7 @@ def warnings() -> None:
         actor = roles.picker()
     week = filters.need_week(monday, edition.last_full_week)
     casework.overview(known, actor, edition)
-    signals = casework.with_status(marts.query("signals", week=week), known)
+    signals = casework.with_status(warned.given(marts.query, week), known)
     if not judged.was_judged(week):
         page.quiet(judged.not_judged(week, edition.judged_from, has_warnings=not signals.is_empty()))
         if signals.is_empty():

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import disclosure, filters, headlines, marts, page, roles, wording, year_ago
+from app import disclosure, filters, headlines, marts, page, roles, warned, wording, year_ago
 from app.access import signin
 from app.parts import casework
 from app.parts.week import (
@@ -44,7 +44,7 @@ figures = figures_of(week).with_columns(
 if missing := not_reported(week):
     page.quiet(f"{'、'.join(missing)}本周还没有上报，下面的数字不含它；它的序列没有判定。")
 known = casework.current()
-signals = casework.with_status(marts.query("signals", week=week), known)
+signals = casework.with_status(warned.given(marts.query, week), known)
 before = last_week(week)
 by_workday = workdays(figures, week)
 st.html(f'<p class="brief">{wording.escape(in_brief(signals, before, known, by_workday["change_words"] or ""))}</p>')
