@@ -69,6 +69,7 @@ LOG_NAMES = ("stdout", "stderr")
 ZIP_SUFFIXES = (".xlsx", ".docx", ".pptx", ".zip")
 MAX_MEMBER = 512 << 20  # bytes of one part of an archive; larger is no document
 BLOCK_ROWS = 100_000
+FEW_ROWS = 2000
 WORKERS = 2
 CHUNK = 1 << 20
 
@@ -217,15 +218,15 @@ def refuse(scan: pl.DataFrame) -> None:
 def _scan_table(
     connection: duckdb.DuckDBPyConnection, database: str, source: str, table: str, columns: list[str]
 ) -> list[tuple]:
-    """A column of few different values is read once a value, the others in blocks."""
+    """Few rows are read at once; of many, a column of few different values once a value, the others in blocks."""
     quoted = {name: f'"{name}"::varchar' for name in columns}
-    looked = connection.execute(
-        f"select count(*), {', '.join(f'approx_count_distinct({one})' for one in quoted.values())} from {source}"
-    ).fetchall()[0]
+    n_rows = connection.execute(f"select count(*) from {source}").fetchall()[0][0]
     tally = {name: _Tally() for name in columns}
-    long = [
-        name for name, n_distinct in zip(columns, looked[1:], strict=True) if n_distinct > max(1000, looked[0] / 10)
-    ]
+    long = columns
+    if n_rows > FEW_ROWS:
+        counts = ", ".join(f"approx_count_distinct({one})" for one in quoted.values())
+        n_distinct = connection.execute(f"select {counts} from {source}").fetchall()[0]
+        long = [name for name, n in zip(columns, n_distinct, strict=True) if n > max(1000, n_rows / 10)]
     for name in columns:
         if name not in long:
             grouped = connection.sql(f"select {quoted[name]} as value, count(*) as n from {source} group by all")
@@ -276,9 +277,9 @@ class _Tally:
         may_hold = values.str.contains(_WORDS if is_number else f"{_DIGITS}|{_WORDS}")
         if column[1] in KEY_COLUMNS:
             may_hold &= ~values.str.contains(KEY)
-        at = may_hold.fill_null(False).arg_true()
-        if len(at) == 0:
+        if not may_hold.any():
             return
+        at = may_hold.fill_null(False).arg_true()
         repeated = [1] * len(at) if times is None else times.gather(at).to_list()
         for value, n in zip(values.gather(at).to_list(), repeated, strict=True):
             for kind, shape in _kinds(value, is_number=is_number).items():
