@@ -1,5 +1,6 @@
 """Fixtures: homes built by the production steps, never by a shortcut."""
 
+import functools
 import os
 import shutil
 import uuid
@@ -13,6 +14,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 from servers import postgresql
+from streamlit.components.v2 import manifest_scanner
 
 from app.casework import store
 from pipelines import build, demo, ingest, reference
@@ -23,6 +25,8 @@ TODAY = date(2026, 11, 16)  # the Monday after the demo city's last week
 # A slow example on a busy machine is no failure.
 settings.register_profile("unhurried", settings.default, deadline=None)
 settings.load_profile("unhurried")
+# As a server does: once a process. Every AppTest would look through all installed packages again.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
