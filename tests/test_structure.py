@@ -105,3 +105,14 @@ def test_both_halves_mean_the_same_marts():
     from pipelines import publish
 
     assert versions.SCHEMA == publish.SCHEMA
+
+
+@pytest.mark.parametrize("n", range(4))
+@pytest.mark.xdist_group("together")
+def test_tests_of_a_group_run_in_one_process(n, tmp_path_factory, worker_id):
+    """What they share would be set up in each process, and nobody would see it but by the time it takes."""
+    seen = tmp_path_factory.getbasetemp().parent / "processes of a group"
+    if worker_id != "master":
+        seen.mkdir(exist_ok=True)
+        (seen / worker_id).touch()
+        assert [path.name for path in seen.iterdir()] == [worker_id]
