@@ -20,15 +20,16 @@ from pipelines.errors import UsageError
 
 TODAY = date(2026, 11, 16)
 # For a small city on two cores: compiling every query to Java would take longer than running it.
-DEFAULTS = """
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+DEFAULTS = f"""
 spark.sql.codegen.wholeStage false
 spark.sql.codegen.factoryMode NO_CODEGEN
 spark.sql.shuffle.partitions 2
 spark.sql.adaptive.enabled false
 spark.executor.memory 512m
 spark.driver.memory 512m
-spark.executor.extraJavaOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-spark.driver.extraJavaOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+spark.executor.extraJavaOptions {JAVA}
+spark.driver.extraJavaOptions {JAVA}
 """
 
 
@@ -59,6 +60,7 @@ def cluster(spark_class, tmp_path_factory):
         patch.setenv("SPARK_CONF_DIR", str(folder))
         patch.setenv("SPARK_HOME", str(spark_class.parents[1]))
         patch.setenv("SPARK_DAEMON_MEMORY", "256m")
+        patch.setenv("SPARK_DAEMON_JAVA_OPTS", JAVA)
         port = free_port()
         place = ["--host", "127.0.0.1", "--webui-port", "0"]
         worker = [*place, "--cores", "1", "--memory", "600m", f"spark://127.0.0.1:{port}"]
