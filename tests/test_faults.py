@@ -143,7 +143,7 @@ def test_two_at_once_one_works_and_the_other_says_so(published, tmp_path):
     files = []
     for number in range(2):
         files.append(tmp_path / f"twice{number}.csv")
-        files[-1].write_bytes(export(60_000, f"T{number}_"))
+        files[-1].write_bytes(export(20_000, f"T{number}_"))
     commands = [
         subprocess.Popen(
             [sys.executable, "-m", "pipelines.cli", "ingest", str(file), "--home", str(published.path)],
