@@ -10,6 +10,7 @@ from builders import add_reference, load, make_events
 from app import marts as pages
 from app.exports import csv_text, workbook
 from pipelines import build, publish, warehouse
+from pipelines.config import home as open_home
 from pipelines.ingest import ingest
 
 TODAY = date(2026, 11, 16)
@@ -32,15 +33,16 @@ SCOPE = {
 }
 
 
-@pytest.fixture
-def published(empty_home, tmp_path):
-    """The five petitions, taken in and published."""
-    path = tmp_path / "信访件.csv"
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The five petitions, taken in and published. Read only, please."""
+    home = open_home(tmp_path_factory.mktemp("只计数"))
+    path = tmp_path_factory.mktemp("来件") / "信访件.csv"
     path.write_text("\n".join([PETITION, *ROWS]) + "\n", encoding="utf-8")
-    ingest([path], empty_home, today=TODAY)
-    add_reference(empty_home)
-    build.build(empty_home, today=TODAY)
-    return empty_home
+    ingest([path], home, today=TODAY)
+    add_reference(home)
+    build.build(home, today=TODAY)
+    return home
 
 
 def marts(home):

@@ -10,14 +10,16 @@ from builders import PLACES, add_reference, load, make_events
 
 from pipelines import build, classify, places, publish, reference
 from pipelines.build import header, mart_files
+from pipelines.config import home as open_home
 from pipelines.errors import CheckFailed, SourceError
 
 TODAY = date(2026, 11, 16)
 
 
-@pytest.fixture
-def varied(empty_home):
-    """A home with one event of many kinds, and its events."""
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory):
+    """A home with one event of many kinds, and its events. Read only, please."""
+    home = open_home(tmp_path_factory.mktemp("各种事项"))
     morning = datetime(2026, 11, 10, 9)
     events = make_events(
         {},
@@ -37,10 +39,10 @@ def varied(empty_home):
         {"registered_at": datetime(2026, 11, 17, 9)},  # after the as-of day
         n=3,
     )
-    add_reference(empty_home)
-    load(empty_home, events)
-    build.build(empty_home, today=date(2026, 11, 18), as_of=date(2026, 11, 16))
-    return empty_home, events.to_dicts()
+    add_reference(home)
+    load(home, events)
+    build.build(home, today=date(2026, 11, 18), as_of=date(2026, 11, 16))
+    return home, events.to_dicts()
 
 
 def rows(home, sql: str) -> list[tuple]:

@@ -18,12 +18,14 @@ def home(empty_home):
     return empty_home
 
 
-def test_each_build_is_a_new_version_and_the_last_ones_stay(home):
-    for number in range(1, publish.KEEP_VERSIONS + 3):
+def test_each_build_is_a_new_version_and_the_last_ones_stay(home, monkeypatch):
+    assert publish.KEEP_VERSIONS == 5
+    monkeypatch.setattr(publish, "KEEP_VERSIONS", 2)
+    for number in range(1, 5):
         assert build.build(home, today=TODAY)["version"] == number
-    assert publish.existing(home) == [3, 4, 5, 6, 7]
-    assert publish.current(home) == 7
-    assert [row["version"] for row in publish.versions(home) if row["is_current"]] == [7]
+    assert publish.existing(home) == [3, 4]
+    assert publish.current(home) == 4
+    assert [row["version"] for row in publish.versions(home) if row["is_current"]] == [4]
 
 
 def test_rollback_moves_only_the_pointer(home):
