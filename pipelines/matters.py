@@ -115,9 +115,11 @@ def _week_keys(connection: duckdb.DuckDBPyConnection, place_names: list[str], fi
     return contents.select("week_start_on", "n_events").with_columns(pl.Series("week_key", week_keys, dtype=pl.String))
 
 
-def _items(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> pl.DataFrame:
+def _items(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> Iterator[pl.DataFrame]:
     text = (SQL / "views" / "matter_items.sql").read_text(encoding="utf-8")
-    return connection.sql(text, params={"first": first, "last": last + timedelta(days=6)}).pl()
+    said = connection.sql(text, params={"first": first, "last": last + timedelta(days=6)})
+    for batch in said.to_arrow_reader(matters.BLOCK_ITEMS):
+        yield pl.DataFrame(pl.from_arrow(batch))
 
 
 def _still_true(file: Path, keys: pl.DataFrame) -> pl.DataFrame:

@@ -43,7 +43,7 @@ HEAD = 400  # characters of title and text that are looked at: what it is about 
 GRAM = 3
 GRAM_BITS = 23  # trigrams are hashed to 8 million numbers
 MAX_SHARE = 0.01  # what a hundredth of the others write too is no name
-BLOCK_ITEMS = 50_000  # taken to trigrams at a time, to bound the memory
+BLOCK_ITEMS = 50_000  # looked at at a time, to bound the memory
 PRIOR_EVENTS = 50.0  # a group's shares lean on the city's as if it had that many more items
 MIN_TEXT = 7.0  # about one trigram that nobody else writes
 JOIN = 8.5
@@ -76,6 +76,7 @@ ITEM_COLUMNS = [
 ]  # fmt: skip
 ASSIGNED = {"event_key": pl.String, "week_start_on": pl.Date, "matter_id": pl.String}
 MERGED = {"week_start_on": pl.Date, "matter_id": pl.String, "into_id": pl.String}
+ORDER = ("registered_on", "text", "title", "event_key")  # in which items are looked at; nulls last
 
 Ints = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
@@ -85,26 +86,43 @@ _QUANTITY = r"[0-9０-９][0-9０-９.．,，]*[万千百亿余多几\s]*(?:元|
 
 
 def assign(
-    items: pl.DataFrame, known: pl.DataFrame, merged: pl.DataFrame, *, place_names: list[str]
+    items: Iterable[pl.DataFrame], known: pl.DataFrame, merged: pl.DataFrame, *, place_names: list[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Put the items of the new weeks into matters.
 
-    `items`: ITEM_COLUMNS of the new weeks and of WINDOW_WEEKS before the first of them, any order, texts redacted and
-    not null; `known`, `merged`: what this function said of the earlier weeks. The new weeks are those without a known
+    `items`: ITEM_COLUMNS of the new weeks and of WINDOW_WEEKS before the first of them, in parts, all in ORDER, texts redacted
+    and not null; `known`, `merged`: what this function said of the earlier weeks. The new weeks are those without a known
     item from the first such week on. Returns both of the new weeks only: ASSIGNED, every item's matter in the week it
     came; MERGED, which matter went up in which at the end of a week.
     """
-    items = items.select(ITEM_COLUMNS).sort("registered_on", "text", "title", "event_key", nulls_last=True)
-    of_event = items.select("event_key").join(
+    known_weeks = known["week_start_on"].unique()
+    told: list[pl.DataFrame] = []
+    own_ids: list[str] = []  # of the items of new weeks
+    lengths: list[Ints] = []
+    grams: list[Ints] = []
+    for part in items:
+        for block in part.iter_slices(BLOCK_ITEMS):
+            item, gram = _trigrams(clean(block, place_names))
+            lengths.append(np.bincount(item, minlength=len(block)).astype(np.int32))
+            grams.append(gram)
+            own_ids += _ids(block.filter(~pl.col("week_start_on").is_in(known_weeks.implode())))
+        told.append(part.select(column for column in ITEM_COLUMNS if column not in ("title", "text")))
+    if not told:
+        return pl.DataFrame(schema=ASSIGNED), pl.DataFrame(schema=MERGED)
+    where = pl.concat(told)
+    told.clear()
+    of_event = where.select("event_key").join(
         resolve(known, merged), on="event_key", how="left", maintain_order="left"
     )["matter_id"]
     names = of_event.drop_nulls().unique(maintain_order=True)
     label = of_event.replace_strict(names, np.arange(len(names)), default=-1, return_dtype=pl.Int64).to_numpy().copy()
     number = dict(zip(names, range(len(names)), strict=True))
-    weeks = items["week_start_on"]
+    weeks = where["week_start_on"]
     week_number = ((weeks - date(1970, 1, 5)).dt.total_days() // 7).to_numpy()
     first_new = week_number[label < 0].min(initial=np.iinfo(np.int64).max)
-    space = _Space(items, place_names, int(np.searchsorted(week_number, first_new)))
+    new_from = int(np.searchsorted(week_number, first_new))
+    assert len(own_ids) == len(where) - new_from
+    space = _Space(where, lengths, grams, new_from)
     assigned: list[pl.DataFrame] = []
     merges: list[tuple[date, str, str]] = []
     for week in np.unique(week_number[week_number >= first_new]):
@@ -116,13 +134,13 @@ def assign(
         label[start:now] = np.argsort(order)[which]
         this_week = _Week(space, start, now, end, label)
         starters = this_week.join(len(order))
-        started = [number.setdefault(name, len(number)) for name in _ids(items[[start + k for k in starters]])]
+        started = [number.setdefault(name, len(number)) for name in (own_ids[start + k - new_from] for k in starters)]
         to_global = np.concatenate([known_matters[order], np.array(started, dtype=np.int64)])
         matter_ids = pl.Series(list(number), dtype=pl.String)
         assigned.append(
             pl.DataFrame(
                 {
-                    "event_key": items["event_key"][now:end].to_list(),  # a slice would hold on to all items
+                    "event_key": where["event_key"][now:end].to_list(),  # a slice would hold on to all items
                     "week_start_on": weeks[now:end],
                     "matter_id": matter_ids.gather(to_global[label[now:end]]),
                 },
@@ -181,21 +199,6 @@ def _without(text: pl.Expr, words: list[str], put: str) -> pl.Expr:
     return text.str.replace_many(words, [put] * len(words), leftmost=True) if words else text
 
 
-def _features(items: pl.DataFrame, place_names: list[str]) -> tuple[Ints, Ints]:
-    """Which item has which trigram: two columns, sorted, every pair once; the trigrams that occur numbered from 0."""
-    parts = []
-    for first in range(0, len(items), BLOCK_ITEMS):
-        item, gram = _trigrams(clean(items[first : first + BLOCK_ITEMS], place_names))
-        parts.append((item + np.int32(first), gram))
-    item, gram = (np.concatenate([part[k] for part in parts] or [np.zeros(0, np.int32)]) for k in (0, 1))
-    occurs = np.zeros(1 << GRAM_BITS, dtype=bool)
-    occurs[gram] = True
-    found = np.flatnonzero(occurs)
-    number = np.empty(1 << GRAM_BITS, dtype=np.int32)
-    number[found] = np.arange(len(found))
-    return item, number[gram]
-
-
 def _trigrams(lines: pl.Series) -> tuple[Ints, Ints]:
     """Number of the line and of the trigram of letters and digits, sorted, every pair once. No line has a line break."""
     joined = "\n".join([*lines.to_list(), ""])
@@ -216,29 +219,50 @@ def _trigrams(lines: pl.Series) -> tuple[Ints, Ints]:
     return (pair >> np.uint64(GRAM_BITS)).astype(np.int32), (pair & np.uint64((1 << GRAM_BITS) - 1)).astype(np.int32)
 
 
+_NEVER = np.iinfo(np.int32).max
+
+
 class _Space:
     """All items at hand and those of their trigrams that occur in new weeks: of item i at bounds[i]:bounds[i + 1].
 
-    A cell is a group and a trigram: group * n_grams + trigram. Codes are −1 where not known, groups 0.
+    A cell is a group and a trigram: group * n_grams + trigram. Codes are −1 where not known, groups 0. There are a hundred
+    trigrams an item: nothing else is kept of each than its cell.
     """
 
-    def __init__(self, items: pl.DataFrame, place_names: list[str], first_new: int) -> None:
-        """`first_new`: where the items of new weeks begin."""
-        item, gram = _features(items, place_names)
-        length = np.bincount(item, minlength=len(items))
-        is_asked = np.zeros(int(gram.max(initial=-1)) + 1, dtype=bool)
-        is_asked[gram[length[:first_new].sum() :]] = True
-        at = np.flatnonzero(is_asked[gram])
-        self.item, gram = item[at], (np.cumsum(is_asked, dtype=np.int32) - 1)[gram[at]]
-        self.bounds = np.searchsorted(self.item, np.arange(len(items) + 1, dtype=np.int32))
+    def __init__(self, items: pl.DataFrame, lengths: list[Ints], grams: list[Ints], first_new: int) -> None:
+        """`lengths`, `grams`: how many trigrams has each item, and which, part by part; the parts of `grams` are used up.
+        `first_new`: where the items of new weeks begin."""
+        length = np.concatenate(lengths)
         self.damped = np.maximum(1.0, length / LENGTH) ** LENGTH_POWER
         self.county, self.town, self.issue, group = (
             _codes(items[name]) for name in ("county_code", "town_code", "issue_code", "group_code")
         )
         self.group = group + 1
+        is_asked = np.zeros(1 << GRAM_BITS, dtype=bool)
+        before_new = int(length[:first_new].sum(dtype=np.int64))
+        for part in grams:
+            is_asked[part[max(before_new, 0) :]] = True
+            before_new -= len(part)
+        number = np.cumsum(is_asked, dtype=np.int32) - np.int32(1)
         self.n_groups, self.n_grams = int(self.group.max(initial=0)) + 1, int(is_asked.sum())
-        self.cell = (self.group * self.n_grams).astype(np.int32)[self.item] + gram
-        self.number = np.full(self.n_groups * self.n_grams, -1, np.int32)  # of a cell in the week that is looked at
+        first_cell = (self.group * self.n_grams).astype(np.int32)
+        self.n_own = np.zeros(len(items), dtype=np.int32)
+        first = 0
+        for k, n in enumerate(lengths):
+            at = np.flatnonzero(is_asked[grams[k]])
+            item = np.repeat(np.arange(first, first + len(n), dtype=np.int32), n)[at]
+            self.n_own[first : first + len(n)] = np.bincount(item - first, minlength=len(n))
+            grams[k] = first_cell[item] + number[grams[k][at]]
+            first += len(n)
+        self.bounds = np.concatenate([[0], np.cumsum(self.n_own, dtype=np.int64)])
+        self.cell = np.empty(int(self.bounds[-1]), dtype=np.int32)
+        at_end = len(self.cell)
+        while grams:  # one after the other, so that never two copies are there
+            cells = grams.pop()
+            self.cell[at_end - len(cells) : at_end] = cells
+            at_end -= len(cells)
+        self.number = np.zeros(self.n_groups * self.n_grams, np.int32)  # of a cell in the week that is looked at
+        self.least = np.full_like(self.number, _NEVER)  # see `_Week._telling`
         self.seen = np.zeros_like(self.number)  # in how many items of the window each cell is
         self.window = slice(0, 0)  # of the trigrams
 
@@ -259,13 +283,12 @@ class _Week:
 
     def __init__(self, space: _Space, start: int, now: int, end: int, label: Ints) -> None:
         self.label, self.now = label[start:end], now - start
-        first, middle, last = space.bounds[[start, now, end]]
+        self.space, self.start = space, start
+        middle, last = space.bounds[[now, end]]
         cells, self.seen_now = np.unique(space.cell[middle:last], return_counts=True)
         space.move(start, now)
         space.number[cells] = np.arange(len(cells))
-        self.item, self.cell = space.item[first:last] - np.int32(start), space.number[space.cell[first:last]]
-        space.number[cells] = -1
-        self.n_own = np.diff(space.bounds[start : end + 1])  # trigrams of every item
+        self.cells = cells
         self.group_of, self.gram_of = np.divmod(cells, np.int32(max(space.n_grams, 1)))
         self.seen_before = space.seen[cells].astype(np.int64)
         grams, which = np.unique(self.gram_of, return_inverse=True)
@@ -278,7 +301,8 @@ class _Week:
         self.n_groups, self.n_grams = space.n_groups, space.n_grams
         self.place = np.where(self.town >= 0, self.town, int(space.town.max()) + 2 + self.county)
         self.n_others = np.bincount(self.group, minlength=self.n_groups) + PRIOR_EVENTS
-        item, cell = self.item[middle - first :], self.cell[middle - first :]
+        item = np.repeat(np.arange(self.now, end - start), space.n_own[now:end])
+        cell = space.number[space.cell[middle:last]]
         self.own = _counted(self.place[item] * self.n_grams + self.gram_of[cell])
         self.own_in_group = _counted(self.place[item] * len(cells) + cell)
         codes = [self.town, self.county, self.issue]
@@ -312,9 +336,20 @@ class _Week:
         """Item and cell of the trigrams that can be names if at most n_inside items of the item's matter have them, by
         what is `seen` of a cell; n_inside is −1 for items that are not asked."""
         least = np.floor(seen - MAX_SHARE * self.n_others[self.group_of])  # and one more
-        least = np.append(np.maximum(least, -1), np.iinfo(np.int32).max).astype(np.int32)  # the last: not of this week
-        at = np.flatnonzero(np.repeat(n_inside.astype(np.int32), self.n_own) > least[self.cell])
-        return self.item[at], self.cell[at]
+        space = self.space
+        space.least[self.cells] = np.maximum(least, -1).astype(np.int32)
+        found = []
+        for first in range(0, len(n_inside), BLOCK_ITEMS):
+            asked = n_inside[first : first + BLOCK_ITEMS].astype(np.int32)
+            at = self.start + first
+            n_own = space.n_own[at : at + len(asked)]
+            cell = space.cell[space.bounds[at] : space.bounds[at + len(asked)]]
+            told = np.flatnonzero(np.repeat(asked, n_own) > space.least[cell])
+            item = np.repeat(np.arange(first, first + len(asked), dtype=np.int32), n_own)[told]
+            found.append((item, space.number[cell[told]]))
+        space.least[self.cells] = _NEVER
+        items, cells = zip(*found, strict=True)
+        return np.concatenate(items), np.concatenate(cells)
 
     def join(self, n_matters: int) -> list[int]:
         """Give every item of the week its matter, in place; returns the items that start one, numbered from n_matters."""
