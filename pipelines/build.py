@@ -207,10 +207,19 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _put(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame, *, temporary: bool = True) -> None:
-    """Write a frame as a table: a temporary input of the marts, or a mart of its own."""
-    connection.register("incoming_frame", frame.to_arrow())
+def _put(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    frame: pl.DataFrame | duckdb.DuckDBPyRelation,
+    *,
+    temporary: bool = True,
+) -> None:
+    """Write a frame, or what a query finds, as a table: a temporary input of the marts, or a mart of its own."""
     target = f"temp table {table}" if temporary else f"table marts.{table}"
+    if isinstance(frame, duckdb.DuckDBPyRelation):
+        connection.execute(f"create {target} as {frame.sql_query()}")
+        return
+    connection.register("incoming_frame", frame.to_arrow())
     connection.execute(f"create {target} as select * from incoming_frame")
     connection.unregister("incoming_frame")
 

@@ -25,14 +25,38 @@ from pipelines.config import SEEDS, SQL, Home
 from pipelines.surveillance import matters
 
 READ_ITEMS = 500_000  # judged at a time, in whole weeks, to bound the memory: besides them the window before is read
+READ_MEMBERS = 1_000_000  # items of matters that are described at a time
 READ_TITLES = 20_000  # matters that are given a title at a time
 LEAST_CORPUS = 1_000  # matters of earlier half-years; with fewer all matters tell what is common
 YEARS = 2  # of matters at least: those that can be warned of, and the year before from which one knows how large matters are
 
 _KEPT = {
-    "week_start_on": pl.Date, "week_key": pl.String, "event_key": pl.String, "matter_id": pl.String, "into_id": pl.String,
+    "week_start_on": "DATE", "week_key": "VARCHAR", "event_key": "VARCHAR", "matter_id": "VARCHAR", "into_id": "VARCHAR",
 }  # fmt: skip  # one row an item or merge, and one with neither a week
 _TITLES = {"title_key": pl.UInt64, "title": pl.String, "is_name": pl.Boolean}
+_GRAMS = {"corpus_key": pl.UInt64, "gram": pl.String, "n_matters": pl.Int64}
+_MATTER = {
+    "matter_id": pl.String, "title": pl.String, "place_level": pl.String, "place_code": pl.String, "issue_code": pl.String,
+    "group_code": pl.String, "first_on": pl.Date, "last_on": pl.Date, "n_events": pl.Int64, "n_sources": pl.Int64,
+}  # fmt: skip
+UNCHANGED = """
+    select matter_id
+    from (
+        (
+            select matter_id, count(*) as n_events, bit_xor(hash(event_id)) as mark
+            from resolved_item semi join matter_size using (matter_id) group by matter_id
+        )
+        intersect
+        (
+            select matter_id, count(*) as n_events, bit_xor(hash(('0x' || event_key)::ubigint)) as mark
+            from before.event_matter group by matter_id
+        )
+    )
+    where matter_id not in (select matter_id from resolved_item semi join changed_item using (event_id))
+"""
+_EVENT_KEY = "lower(printf('%016x', event_id))"
+
+Tables = dict[str, pl.DataFrame | duckdb.DuckDBPyRelation]
 
 
 def find(
@@ -42,9 +66,10 @@ def find(
     *,
     is_kept: bool = True,
     is_followed: bool = False,
-) -> dict[str, pl.DataFrame]:
-    """The marts, from the marts event, place and issue. `complete`: see `weeks.complete_weeks`; a replay is not kept.
-    `is_followed`: catalog `before` is the version before."""
+) -> Tables:
+    """The marts, from the marts event, place and issue; those of an item or a week a row as queries still to be run.
+    `complete`: see `weeks.complete_weeks`; a replay is not kept. `is_followed`: catalog `before` is the version before, and
+    temp table changed_item has the items that differ from it."""
     place_names = [
         name for (name,) in connection.execute(
             "select distinct place_name from place where not is_provisional and length(place_name) > 1 order by 1"
@@ -52,25 +77,31 @@ def find(
     ]  # fmt: skip
     keys = _week_keys(connection, place_names, _first_week(max(complete["week_start_on"], default=None)))
     file = home.path / "cache" / "matters.parquet"
-    known = _still_true(file, keys)
-    done = known.filter(pl.col("event_key").is_not_null()).select(list(matters.ASSIGNED))
-    merged = known.filter(pl.col("into_id").is_not_null()).select(list(matters.MERGED))
-    judged = set(known["week_start_on"])
+    judged, merged = _take_over(connection, file, keys)
     new = [week for week in keys["week_start_on"] if week not in judged]
     for weeks in _portions(new, dict(keys.select("week_start_on", "n_events").iter_rows())):
         since = max(weeks[0] - timedelta(weeks=matters.WINDOW_WEEKS), keys["week_start_on"][0])
-        items = _items(connection, since, weeks[-1])
+        known = connection.sql(
+            f"select {_EVENT_KEY} as event_key, week_start_on, matter_id from assigned_item where week_start_on >= $since",
+            params={"since": since},
+        ).pl()
         assigned, more = matters.assign(
-            items, done.filter(pl.col("week_start_on") >= since), merged, place_names=place_names
+            _items(connection, since, weeks[-1]), known, merged, place_names=place_names
         )
-        done, merged = pl.concat([done, assigned]), pl.concat([merged, more])
+        _add(connection, assigned)
+        merged = pl.concat([merged, more])
     if is_kept and new:
-        _keep(file, keys, done, merged)
+        _keep(connection, file, keys, merged)
     half = _half(max(complete["week_start_on"], default=date.min))
-    early = matters.resolve(*(part.filter(pl.col("week_start_on") < half) for part in (done, merged)))
-    return _marts(
-        connection, matters.resolve(done, merged), early, complete["week_start_on"].to_list(), place_names, is_followed
-    )
+    _resolve(connection, merged, half)
+    return {
+        **_described(connection, keys, half, place_names, is_followed),
+        "matter_week": by_week(connection, complete["week_start_on"].to_list()),
+        "event_matter": connection.sql(
+            f"select {_EVENT_KEY} as event_key, matter_id from resolved_item semi join matter_size using (matter_id)"
+            " order by matter_id, event_key"
+        ),
+    }
 
 
 def _portions(weeks: list[date], n_events: dict[date, int]) -> Iterator[list[date]]:
@@ -122,25 +153,92 @@ def _items(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> It
         yield pl.DataFrame(pl.from_arrow(batch))
 
 
-def _still_true(file: Path, keys: pl.DataFrame) -> pl.DataFrame:
-    """What is kept of the weeks whose keys have not changed; nothing where there is no file or a torn one."""
-    try:
-        kept = pl.read_parquet(file)
-    except (OSError, pl.exceptions.PolarsError):
-        return pl.DataFrame(schema=_KEPT)
-    if kept.schema != pl.Schema(_KEPT):
-        return pl.DataFrame(schema=_KEPT)
-    return kept.join(keys, on=["week_start_on", "week_key"], how="semi", maintain_order="left")
-
-
-def _keep(file: Path, keys: pl.DataFrame, done: pl.DataFrame, merged: pl.DataFrame) -> None:
-    rows = pl.concat([keys.select("week_start_on"), done, merged], how="diagonal").join(
-        keys.drop("n_events"), on="week_start_on", how="left", maintain_order="left"
+def _take_over(connection: duckdb.DuckDBPyConnection, file: Path, keys: pl.DataFrame) -> tuple[set[date], pl.DataFrame]:
+    """Temp assigned_item (week_start_on, event_id, matter_id): what is kept of the weeks whose keys have not changed. Which
+    weeks, and their matters.MERGED; nothing where there is no file or a torn one."""
+    connection.execute(
+        "create or replace temp table assigned_item (week_start_on date, event_id ubigint, matter_id varchar)"
     )
+    connection.register("week_key", keys.to_arrow())
+    kept = f"from read_parquet('{_quoted(file)}') as k semi join week_key using (week_start_on, week_key)"
+    try:
+        kinds = connection.execute(f"select column_name, column_type from (describe select k.* {kept})").fetchall()
+        if dict(kinds) != _KEPT:
+            return set(), pl.DataFrame(schema=matters.MERGED)
+        connection.execute(
+            f"insert into assigned_item select week_start_on, ('0x' || event_key)::ubigint, matter_id {kept}"
+            " where event_key is not null"
+        )
+        judged = connection.execute(f"select distinct week_start_on {kept}").fetchall()
+        merged = connection.sql(f"select week_start_on, matter_id, into_id {kept} where into_id is not null").pl()
+    except duckdb.Error:
+        connection.execute("truncate assigned_item")
+        return set(), pl.DataFrame(schema=matters.MERGED)
+    finally:
+        connection.unregister("week_key")
+    return {week for (week,) in judged}, merged
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _add(connection: duckdb.DuckDBPyConnection, assigned: pl.DataFrame) -> None:
+    connection.register("assigned", assigned.to_arrow())
+    connection.execute(
+        "insert into assigned_item select week_start_on, ('0x' || event_key)::ubigint, matter_id from assigned"
+    )
+    connection.unregister("assigned")
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, file: Path, keys: pl.DataFrame, merged: pl.DataFrame) -> None:
     file.parent.mkdir(exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")
-    rows.select(pl.col(name).cast(kind) for name, kind in _KEPT.items()).write_parquet(part)
+    connection.register("week_key", keys.to_arrow())
+    connection.register("merged", merged.to_arrow())
+    connection.execute(
+        f"""
+        copy (
+            select week_start_on, week_key, event_key, matter_id, into_id
+            from (
+                select week_start_on, null as event_key, null as matter_id, null as into_id from week_key
+                union all select week_start_on, {_EVENT_KEY}, matter_id, null from assigned_item
+                union all select week_start_on, null, matter_id, into_id from merged
+            ) inner join week_key using (week_start_on)
+        ) to '{_quoted(part)}' (format parquet, compression zstd)
+        """
+    )
+    for name in ("week_key", "merged"):
+        connection.unregister(name)
     part.replace(file)
+
+
+def _resolve(connection: duckdb.DuckDBPyConnection, merged: pl.DataFrame, half: date) -> None:
+    """Temp resolved_item (week_start_on, event_id, matter_id, and early_id: its matter by the end of the last half-year) in
+    place of assigned_item; matter_size (matter_id, n_events) of the matters that are shown, early_size of the early ones."""
+    for name, weeks in (("heir", merged), ("early_heir", merged.filter(pl.col("week_start_on") < half))):
+        into = matters.heirs(weeks)
+        frame = pl.DataFrame({"gone": list(into), "into_id": list(into.values())}, schema=dict.fromkeys(("gone", "into_id"), pl.String))
+        connection.register(name, frame.to_arrow())
+    connection.execute(
+        f"""
+        create or replace temp table resolved_item as
+        select
+            a.week_start_on, a.event_id, coalesce(h.into_id, a.matter_id) as matter_id,
+            case when a.week_start_on < date '{half}' then coalesce(e.into_id, a.matter_id) end as early_id
+        from assigned_item as a
+        left join heir as h on h.gone = a.matter_id
+        left join early_heir as e on e.gone = a.matter_id
+        """
+    )
+    connection.execute("drop table assigned_item")
+    for name in ("heir", "early_heir"):
+        connection.unregister(name)
+    for table, column in (("matter_size", "matter_id"), ("early_size", "early_id")):
+        connection.execute(
+            f"create or replace temp table {table} as select {column} as matter_id, count(*)::bigint as n_events"
+            f" from resolved_item where {column} is not null group by all having count(*) >= {matters.MIN_EVENTS}"
+        )
 
 
 def _title() -> pl.Expr:
@@ -156,42 +254,100 @@ def _problem_words() -> dict[str, list[str]]:
     return {code: (words or "").split() for code, words in seed.iter_rows()}
 
 
-def _marts(
-    connection: duckdb.DuckDBPyConnection,
-    assigned: pl.DataFrame,
-    early: pl.DataFrame,
-    complete: list[date],
-    place_names: list[str],
-    is_followed: bool,
-) -> dict[str, pl.DataFrame]:
-    shown = assigned.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
-    members = _of(connection, shown, "matter_members")
-    first = matters.first_items(members).select("matter_id", "event_key")
-    large = early.filter(pl.len().over("matter_id") >= matters.MIN_EVENTS).select("event_key", "matter_id")
-    if large["matter_id"].n_unique() >= LEAST_CORPUS:
-        said_early = members.select("event_key", "registered_on").join(large, on="event_key")
-        common = matters.first_items(said_early).select("matter_id", "event_key")
-    else:
-        common = first
-    titles, grams = _titles(connection, first, common, place_names, is_followed)
+def _described(
+    connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame, half: date, place_names: list[str], is_followed: bool
+) -> Tables:
+    """The mart matter, and what its titles were made of. Matters of which no item came, left or changed are as they were."""
+    early = keys.filter(pl.col("week_start_on") < half)["week_key"]
+    [(n_early,)] = connection.execute("select count(*) from early_size").fetchall()
+    is_early = n_early >= LEAST_CORPUS
+    corpus_key = int((early if is_early else keys["week_key"])[-1][:16], 16) if len(keys) else 0
+    grams = pl.DataFrame(schema=_GRAMS)
+    if is_followed:
+        grams = connection.sql("from before.basis.title_gram where corpus_key = $key", params={"key": corpus_key}).pl()
+    is_same = len(grams) > 0
+    if not is_same:
+        parts = _by_part(connection, "early_id", "early_size") if is_early else _by_part(connection, "matter_id", "matter_size")
+        grams = _grams(connection, corpus_key, parts, place_names)
+    unchanged = pl.DataFrame(schema=dict.fromkeys(("matter_id",), pl.String))
+    before = titles_before = None
+    if is_followed:
+        titles_before = connection.sql("from before.basis.title").pl()
+    if is_same:
+        unchanged = connection.sql(UNCHANGED).pl()
+        before = connection.sql("from before.matter").pl().join(unchanged, on="matter_id", how="semi")
+    connection.register("unchanged", unchanged.to_arrow())
+    connection.execute("create or replace temp table stale_size as from matter_size anti join unchanged using (matter_id)")
+    connection.unregister("unchanged")
+    corpus_grams = dict(grams.select("gram", "n_matters").iter_rows())
+    corpus = matters.Corpus(corpus_grams.pop("", 0), corpus_grams)
     [(city_code,)] = connection.execute("select min(place_code) from place where place_level = 'city'").fetchall()
     issues = connection.sql("select issue_code, group_code, issue_name from issue").pl()
-    found = (
-        matters.describe(members)
-        .join(titles, on="matter_id", how="left", maintain_order="left")
-        .join(issues, on="issue_code", how="left", maintain_order="left")
-        .with_columns(pl.col("place_code").fill_null(city_code), _title())
-    )
+    known = pl.DataFrame(schema=_TITLES) if titles_before is None else titles_before.select(list(_TITLES))
+    found, titles = [pl.DataFrame(schema=_MATTER)], [pl.DataFrame(schema={"matter_id": pl.String, **_TITLES})]
+    if before is not None and titles_before is not None:
+        found.append(before)
+        titles.append(titles_before.join(unchanged, on="matter_id", how="semi"))
+    for items in _by_part(connection, "matter_id", "stale_size"):
+        members = _of(connection, items, "matter_members")
+        first = matters.first_items(members).select("matter_id", "event_key")
+        titles.append(_titles(connection, first, corpus, corpus_key, known, place_names))
+        found.append(
+            matters.describe(members)
+            .join(titles[-1], on="matter_id", how="left", maintain_order="left")
+            .join(issues, on="issue_code", how="left", maintain_order="left")
+            .with_columns(pl.col("place_code").fill_null(city_code), _title())
+            .select(list(_MATTER))
+        )
     return {
-        "matter": found.select(
-            "matter_id", "title", "place_level", "place_code", "issue_code", "group_code", "first_on", "last_on",
-            "n_events", "n_sources",
-        ),
-        "matter_week": matters.by_week(assigned, complete),
-        "event_matter": shown.sort("matter_id", "event_key"),
-        "basis.title": titles.drop("matter_id"),
+        "matter": pl.concat(found).sort("first_on", "matter_id"),
+        "basis.title": pl.concat(titles),
         "basis.title_gram": grams,
-    }  # fmt: skip
+    }
+
+
+def _by_part(connection: duckdb.DuckDBPyConnection, column: str, sizes: str) -> Iterator[pl.DataFrame]:
+    """matter_id, event_key of the matters in the table `sizes`, all of a matter together, READ_MEMBERS or so at a time."""
+    connection.execute(
+        "create or replace temp table matter_part as select matter_id,"
+        f" (sum(n_events) over (order by matter_id) // {READ_MEMBERS})::integer as part from {sizes}"
+    )
+    for (part,) in connection.execute("select distinct part from matter_part order by 1").fetchall():
+        yield connection.sql(
+            f"select p.matter_id, {_EVENT_KEY} as event_key from resolved_item as i"
+            f" inner join matter_part as p on p.matter_id = i.{column} where p.part = $part",
+            params={"part": part},
+        ).pl()
+
+
+def by_week(connection: duckdb.DuckDBPyConnection, complete: list[date]) -> duckdb.DuckDBPyRelation:
+    """How fast do matters grow, and how rare is that? One row a matter × week in which it was raised.
+
+    From temp resolved_item; `complete`: the Mondays that history is made of. Only matters of matters.MIN_EVENTS items; no week
+    after the last complete one. Adds to sql/views/matter_growth.sql upper_bound (the largest n_recent that is reached more
+    than ALARM_PER_YEAR times a year), chance_per_year, p_value (that chance brings one such matter in a week), is_alarm.
+    These are null, and is_alarm false, where the history is short. See `matters.rarity`.
+    """
+    growth = (SQL / "views" / "matter_growth.sql").read_text(encoding="utf-8")
+    connection.execute(f"create or replace temp table matter_growth as {growth}")
+    counted = connection.sql(
+        f"select matter_id, week_start_on, n_recent from matter_growth where n_recent >= {matters.MIN_SIZE}"
+    ).pl()
+    connection.register("rarity", matters.rarity(counted, complete).to_arrow())
+    connection.execute("create or replace temp table matter_rarity as from rarity")
+    connection.unregister("rarity")
+    return connection.sql(
+        f"""
+        select
+            g.*, r.chance_per_year, r.upper_bound, 1 - exp(-r.chance_per_year / 52) as p_value,
+            coalesce(g.n_recent >= {matters.MIN_EVENTS} and r.chance_per_year <= {matters.ALARM_PER_YEAR}, false) as is_alarm
+        from matter_growth as g
+        left join matter_rarity as r on r.week_start_on = g.week_start_on and r.n_recent = g.n_recent
+        where g.week_start_on <= date '{max(complete, default=date.min)}'
+        qualify max(g.n_so_far) over (partition by g.matter_id) >= {matters.MIN_EVENTS}
+        order by g.week_start_on, g.matter_id
+        """
+    )
 
 
 def _of(connection: duckdb.DuckDBPyConnection, items: pl.DataFrame, view: str) -> pl.DataFrame:
@@ -205,43 +361,37 @@ def _of(connection: duckdb.DuckDBPyConnection, items: pl.DataFrame, view: str) -
 def _titles(
     connection: duckdb.DuckDBPyConnection,
     first: pl.DataFrame,
-    common: pl.DataFrame,
+    corpus: matters.Corpus,
+    corpus_key: int,
+    known: pl.DataFrame,
     place_names: list[str],
-    is_followed: bool,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """matters.TITLES and title_key; corpus_key, gram, n_matters of the corpus (the empty gram is in all its matters).
-
-    `first`, `common`: matter_id and event_key of the first items of the matters, and of those that tell what is common.
-    """
+) -> pl.DataFrame:
+    """matter_id and _TITLES. `first`: matter_id and event_key of the first items of the matters; `known`: titles of the version
+    before, which hold where corpus and first items are the same."""
     marks = _of(connection, first, "matter_marks")
-    marks_of_common = marks if common is first else _of(connection, common, "matter_marks")
-    digest = hashlib.blake2b(marks_of_common["mark"].sort().to_numpy().tobytes(), digest_size=8).digest()
-    corpus_key = int.from_bytes(digest)
-    keyed = marks.select("matter_id", pl.struct("mark", pl.lit(corpus_key)).hash().alias("title_key"))
-    before = connection.sql("from before.basis.title").pl() if is_followed else pl.DataFrame(schema=_TITLES)
-    known = keyed.join(before.unique("title_key", keep="first"), on="title_key")
-    stale = first.join(keyed.join(known, on="matter_id", how="anti"), on="matter_id", how="semi", maintain_order="left")
-    grams = _grams(connection, corpus_key, common, place_names, is_followed)
-    corpus_grams = dict(grams.select("gram", "n_matters").iter_rows())
-    corpus = matters.Corpus(corpus_grams.pop("", 0), corpus_grams)
+    keyed = marks.select("matter_id", pl.struct("mark", pl.lit(corpus_key, pl.UInt64)).hash().alias("title_key"))
+    same = keyed.join(known.unique("title_key", keep="first"), on="title_key")
+    stale = first.join(keyed.join(same, on="matter_id", how="anti"), on="matter_id", how="semi", maintain_order="left")
     words = _problem_words()
     named = [matters.titles(part, place_names, words, corpus=corpus) for part in _said(connection, stale)]
     new = pl.concat([pl.DataFrame(schema=matters.TITLES), *named]).join(keyed, on="matter_id")
-    return pl.concat([known, new], how="diagonal").select("matter_id", *_TITLES), grams
+    return pl.concat([same, new], how="diagonal").select("matter_id", *_TITLES)
 
 
 def _grams(
-    connection: duckdb.DuckDBPyConnection, key: int, common: pl.DataFrame, place_names: list[str], is_followed: bool
+    connection: duckdb.DuckDBPyConnection, key: int, parts: Iterator[pl.DataFrame], place_names: list[str]
 ) -> pl.DataFrame:
-    if is_followed:
-        known = connection.sql("from before.basis.title_gram where corpus_key = $key", params={"key": key}).pl()
-        if len(known):
-            return known
-    corpus = matters.corpus_of(_said(connection, common), place_names)
+    """corpus_key, gram, n_matters of the corpus (the empty gram is in all its matters). `parts`: items of its matters."""
+    said = (
+        said
+        for items in parts
+        for said in _said(connection, matters.first_items(_of(connection, items, "matter_members")).select("matter_id", "event_key"))
+    )
+    corpus = matters.corpus_of(said, place_names)
     grams = {"": corpus.n, **corpus.grams}
     return pl.DataFrame(
-        {"gram": list(grams), "n_matters": list(grams.values())}, schema={"gram": pl.String, "n_matters": pl.Int64}
-    ).with_columns(pl.lit(key, pl.UInt64).alias("corpus_key"))
+        {"corpus_key": key, "gram": list(grams), "n_matters": list(grams.values())}, schema=_GRAMS
+    )
 
 
 def _said(connection: duckdb.DuckDBPyConnection, first: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -7,6 +7,7 @@ What is judged and how is in `surveillance`; here is what it reads. How its answ
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import chain
 
 import duckdb
 import polars as pl
@@ -37,7 +38,11 @@ def record(
     # fewer days say nothing about delays
     triangle = first_reports(connection, since) if n_days >= weeks.MIN_DELAY_WEEKS else pl.DataFrame()
     return surveillance.Record(
-        weekly=connection.sql("select * exclude (n_suggested) from weekly_counts").pl(),
+        weekly=connection.sql(
+            "select week_start_on, source, county_code, town_code, issue_code, sum(n_events)::bigint as n_events,"
+            " sum(n_repeat)::bigint as n_repeat, sum(n_repeat_known)::bigint as n_repeat_known"
+            " from weekly_counts group by all"
+        ).pl(),
         weeks=complete,
         places=connection.sql("from place").pl(),
         issues=connection.sql("select issue_code, group_code, severity from issue").pl(),
@@ -63,10 +68,19 @@ def judge(
 ) -> tuple[Tables, stories.Rule]:
     """Weekly verdicts, the evidence besides them and the signals made of both, up to the last complete week.
 
-    `found`: what was found besides the counts: the marts cluster, matter, matter_week, emerging. `units`: from `judge_units`.
+    `found`: what was found besides the counts: the marts cluster, matter, emerging. `units`: from `judge_units`.
     `kept`: verdicts of an earlier build.
     """
     given = record(connection, complete, as_of, kept)
+    examples = {key for keys in found["emerging"]["examples"].drop_nulls() for key in keys.split(",")}
+    found = {
+        **found,
+        "matter_week": connection.sql("from matter_week where is_alarm").pl(),
+        "event_matter": connection.sql(
+            "from event_matter where event_key in (select unnest($examples::varchar[]))",
+            params={"examples": sorted(examples)},
+        ).pl(),
+    }
     asked = particulars.claims_of(found, units, given.places, given.weekly)
     judged = surveillance.judge(
         given,
@@ -117,7 +131,10 @@ def judge_units(
     connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, kept: Kept | None = None
 ) -> pl.DataFrame:
     """Which units fell out of their control limits: evidence of the units."""
-    outcome = connection.sql("from weekly_outcome").pl()
+    sums = ", ".join(f"sum({name})::bigint as {name}" for name in ("n_events", *chain(*indicators.UNIT_KINDS.values())))
+    outcome = connection.sql(
+        f"select week_start_on, county_code, unit_name, {sums} from weekly_outcome where unit_name is not null group by all"
+    ).pl()
     return indicators.unit_evidence(
         outcome, complete["week_start_on"].to_list(), city_code=city(connection)[0], kept=kept
     )

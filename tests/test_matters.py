@@ -172,15 +172,22 @@ def weekly(*counts: tuple[str, int, int], weeks: int = 60) -> tuple[pl.DataFrame
     return pl.DataFrame(rows, schema=method.ASSIGNED, orient="row"), mondays
 
 
+def by_week(assigned: pl.DataFrame, mondays: list[date]) -> pl.DataFrame:
+    with duckdb.connect() as connection:
+        connection.register("assigned", assigned.to_arrow())
+        connection.execute("create temp table resolved_item as from assigned")
+        return matters.by_week(connection, mondays).pl()
+
+
 def test_rarity_by_hand():
     """52 weeks of history with ten matters that reached 3, five 4 and one 40: 4 is reached 6 times a year."""
     small = [(f"s{k}", k * 4, 3) for k in range(10)] + [(f"m{k}", k * 8, 4) for k in range(5)] + [("big", 30, 40)]
     assigned, mondays = weekly(*small, ("new", 56, 4), ("fast", 56, 15))
-    found = method.by_week(assigned, mondays).filter(pl.col("week_start_on") == mondays[56])
+    found = by_week(assigned, mondays).filter(pl.col("week_start_on") == mondays[56])
     assert dict(found.select("matter_id", "n_recent").iter_rows()) == {"fast": 15}  # "new" has not five yet
     assert found["is_alarm"].to_list() == [True] and found["n_so_far"].item() == 15 and found["expected"].item() == 0
     counted = pl.DataFrame({"matter_id": ["new"], "week_start_on": [mondays[56]], "n_recent": [4]})
-    history = method.by_week(assigned, mondays)
+    history = by_week(assigned, mondays)
     assert history.filter(pl.col("matter_id") == "big")["is_alarm"].item()
     rare = method.rarity(pl.concat([counted, assigned.group_by("matter_id", "week_start_on").agg(
         pl.len().cast(pl.Int64).alias("n_recent"))]), mondays)  # fmt: skip
@@ -192,7 +199,7 @@ def test_rarity_by_hand():
 
 def test_short_history_is_not_judged():
     assigned, mondays = weekly(("a", 10, 30), ("b", 2, 4))
-    found = method.by_week(assigned, mondays)
+    found = by_week(assigned, mondays)
     assert found["chance_per_year"].to_list() == [None] and found["is_alarm"].to_list() == [False]
 
 
@@ -287,7 +294,8 @@ def test_a_build_keeps_the_weeks_done_and_says_the_same_without(empty_home):
 
         def found(**choices) -> list[pl.DataFrame]:
             tables = matters.find(marts, weeks, empty_home, **choices)
-            return [tables["matter"], tables["event_matter"], tables["matter_week"].select("matter_id", "n_so_far")]
+            whole = {name: table if isinstance(table, pl.DataFrame) else table.pl() for name, table in tables.items()}
+            return [whole["matter"], whole["event_matter"], whole["matter_week"].select("matter_id", "n_so_far")]
 
         whole = found()
         assert whole[0].equals(published["matter"]) and whole[1].equals(published["event_matter"])
@@ -316,6 +324,9 @@ def test_a_title_stays_while_corpus_and_first_items_are_the_same(empty_home, mon
     file = publish.version_file(empty_home, publish.current(empty_home))
     with duckdb.connect() as connection:
         connection.execute(f"attach '{file}' as marts (read_only); attach '{file}' as before (read_only); use marts")
+        connection.execute(
+            "create temp table changed_item as select ('0x' || event_key)::ubigint as event_id, event_key from event"
+        )
         weeks = pl.DataFrame(
             {"week_start_on": connection.sql("from matter_week").pl()["week_start_on"].unique().sort()}
         )
@@ -343,7 +354,7 @@ def test_real_messages(shared_files, empty_home):
         ).pl()
     found = matter_of(said)
     weeks = pl.date_range(said["week_start_on"].min(), said["week_start_on"].max(), "1w", eager=True).to_list()
-    by_week = method.by_week(found.select(list(method.ASSIGNED)), weeks)
+    by_week = by_week(found.select(list(method.ASSIGNED)), weeks)
     largest = found["matter_id"].value_counts(sort=True)["matter_id"].head(5).to_list()
     for name, begins in (("丽发新城", date(2019, 11, 1)), ("伊景园", date(2019, 7, 1))):
         told = found.filter(pl.concat_str("title", "text", ignore_nulls=True).str.contains(name))

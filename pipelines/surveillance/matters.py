@@ -44,6 +44,7 @@ GRAM = 3
 GRAM_BITS = 23  # trigrams are hashed to 8 million numbers
 MAX_SHARE = 0.01  # what a hundredth of the others write too is no name
 BLOCK_ITEMS = 50_000  # looked at at a time, to bound the memory
+OVERLAP_ITEMS = 5_000  # of a week, likewise
 PRIOR_EVENTS = 50.0  # a group's shares lean on the city's as if it had that many more items
 MIN_TEXT = 7.0  # about one trigram that nobody else writes
 JOIN = 8.5
@@ -158,10 +159,15 @@ def assign(
 
 def resolve(assigned: pl.DataFrame, merged: pl.DataFrame) -> pl.DataFrame:
     """`assigned` with every matter replaced by the one it went up in."""
+    return assigned.with_columns(pl.col("matter_id").replace(heirs(merged)))
+
+
+def heirs(merged: pl.DataFrame) -> dict[str, str]:
+    """Which matter does each one that was merged belong to in the end?"""
     into: dict[str, str] = {}
     for gone, heir in reversed(merged.sort("week_start_on", maintain_order=True).select("matter_id", "into_id").rows()):
         into[gone] = into.get(heir, heir)  # the heir may have gone up in another later
-    return assigned.with_columns(pl.col("matter_id").replace(into))
+    return into
 
 
 def _ids(items: pl.DataFrame) -> list[str]:
@@ -494,10 +500,16 @@ def _overlap(items: sparse.csr_array, matters: sparse.csr_array, surprise: Float
     """
     weighted = sparse.csr_array((matters.data * surprise, matters.indices, matters.indptr), shape=matters.shape)
     weighted.eliminate_zeros()
-    shared = (items.astype(np.float64) @ weighted.T.tocsr()).tocoo()
-    shared.data[shared.data < MIN_TEXT / 2 * size[shared.col]] = 0
-    shared.eliminate_zeros()
-    return shared
+    by_cell = weighted.T.tocsr()
+    row, column, value = [], [], []
+    for first in range(0, max(items.shape[0], 1), OVERLAP_ITEMS):  # most of what two share is soon left out
+        shared = (items[first : first + OVERLAP_ITEMS].astype(np.float64) @ by_cell).tocoo()
+        is_near = (shared.data != 0) & (shared.data >= MIN_TEXT / 2 * size[shared.col])
+        row.append(shared.row[is_near] + first)
+        column.append(shared.col[is_near])
+        value.append(shared.data[is_near])
+    near = tuple(np.concatenate(part) for part in (value, row, column))
+    return sparse.coo_array((near[0], near[1:]), shape=(items.shape[0], by_cell.shape[1]))
 
 
 def _rows(matrix: sparse.coo_array, is_asked: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Floats]]:
@@ -580,43 +592,6 @@ def describe(members: pl.DataFrame) -> pl.DataFrame:
 PLACE_LEVELS = ("community", "town", "county")
 
 
-def by_week(assigned: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
-    """How fast do matters grow, and how rare is that? One row a matter × week in which it was raised.
-
-    `assigned`: resolved, every item; `complete`: the Mondays that history is made of. Only matters that have MIN_EVENTS
-    items by now; no week after the last complete one. Returns matter_id, week_start_on, n_events, n_recent (of
-    RECENT_WEEKS to this one), n_so_far, expected (of n_events, from the matter's own WINDOW_WEEKS before), upper_bound (the largest n_recent that is reached more
-    than ALARM_PER_YEAR times a year), chance_per_year, p_value (that chance brings one such matter in a week), is_alarm.
-    The last four are null, and is_alarm false, where the history is short. See `rarity`.
-    """
-    weekly = assigned.group_by("matter_id", "week_start_on").agg(pl.len().cast(pl.Int64).alias("n_events"))
-    weekly = weekly.filter(pl.col("n_events").sum().over("matter_id") >= MIN_SIZE).sort("matter_id", "week_start_on")
-
-    def before(weeks: int) -> pl.Expr:
-        """Items of so many weeks up to this one."""
-        return pl.col("n_events").rolling_sum_by("week_start_on", f"{7 * weeks}d").over("matter_id")
-
-    counted = weekly.with_columns(
-        before(RECENT_WEEKS).alias("n_recent"),
-        pl.col("n_events").cum_sum().over("matter_id").alias("n_so_far"),
-        ((before(WINDOW_WEEKS) - before(RECENT_WEEKS)) / (WINDOW_WEEKS - RECENT_WEEKS)).alias("expected"),
-    )  # fmt: skip
-    return (
-        counted.join(rarity(counted, complete), on=["week_start_on", "n_recent"], how="left")
-        .filter(
-            pl.col("n_so_far").max().over("matter_id") >= MIN_EVENTS,
-            pl.col("week_start_on") <= max(complete, default=date.min),
-        )
-        .with_columns(
-            (1 - (-pl.col("chance_per_year") / 52).exp()).alias("p_value"),
-            ((pl.col("n_recent") >= MIN_EVENTS) & (pl.col("chance_per_year") <= ALARM_PER_YEAR))
-            .fill_null(False)
-            .alias("is_alarm"),
-        )
-        .sort("week_start_on", "matter_id")
-    )
-
-
 def rarity(counted: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
     """How many matters a year reach this size in ordinary times? week_start_on, n_recent, chance_per_year, upper_bound.
 
@@ -624,20 +599,30 @@ def rarity(counted: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
     event) the largest n_recent of each, from MIN_SIZE up. Up to their ORDINARY quantile c they are counted. Beyond it
     history holds the real events too, which are not to make the next one look ordinary: there the tail goes on
     geometrically as it fell between MIN_SIZE and c (maximum likelihood with what is above c censored). Left out are
-    weeks with less than MIN_HISTORY_WEEKS before them. `counted`: matter_id, week_start_on, n_recent.
+    weeks with less than MIN_HISTORY_WEEKS before them, and sizes below MIN_SIZE. `counted`: matter_id, week_start_on,
+    n_recent.
     """
     rows: list[tuple[date, int, float, int]] = []
     mondays = sorted(complete)
-    asked = counted.group_by("week_start_on").agg(pl.col("n_recent").unique()).sort("week_start_on")
-    peaks = counted.filter(pl.col("n_recent") >= MIN_SIZE)
-    for monday, sizes in asked.iter_rows():
+    counted = counted.filter(pl.col("n_recent") >= MIN_SIZE).sort("week_start_on")
+    weeks, size = counted["week_start_on"].to_numpy(), counted["n_recent"].to_numpy()
+    matter = counted["matter_id"].rank("dense").to_numpy()
+    every_peak = np.zeros(int(matter.max(initial=0)) + 1, dtype=size.dtype)
+    span = slice(0, 0)
+    for monday in counted["week_start_on"].unique().sort():
         until = monday - timedelta(weeks=RECENT_WEEKS)
         since = until - timedelta(weeks=HISTORY_WEEKS)
+        first, end = (int(np.searchsorted(weeks, np.datetime64(day), "right")) for day in (since, until))
+        if first != span.start:  # weeks have left the history
+            every_peak[:] = 0
+            span = slice(first, first)
+        np.maximum.at(every_peak, matter[span.stop : end], size[span.stop : end])
+        span = slice(first, end)
+        peak = every_peak[every_peak > 0]
         n_weeks = sum(since < week <= until for week in mondays)
-        history = peaks.filter(pl.col("week_start_on") > since, pl.col("week_start_on") <= until)
-        peak = history.group_by("matter_id").agg(pl.col("n_recent").max())["n_recent"].to_numpy()
         if n_weeks < MIN_HISTORY_WEEKS or len(peak) == 0:
             continue
+        now = slice(*np.searchsorted(weeks, [np.datetime64(monday), np.datetime64(monday + timedelta(days=1))]))
         last = int(np.quantile(peak, ORDINARY, method="higher"))
         above = float((np.minimum(peak, last) - MIN_SIZE).sum())
         falls_by = (above + 1) / (above + 1 + (peak < last).sum() + 1)  # the ones keep it between 0 and 1
@@ -653,7 +638,7 @@ def rarity(counted: pl.DataFrame, complete: list[date]) -> pl.DataFrame:
             return max(float(n_reached * 52 / n_weeks), RAREST_PER_YEAR)
 
         bound = next(size for size in itertools.count(MIN_SIZE) if chance(size + 1) <= ALARM_PER_YEAR)
-        rows += [(monday, size, chance(max(size, MIN_SIZE)), bound) for size in sizes if size >= MIN_SIZE]
+        rows += [(monday, n, chance(n), bound) for n in np.unique(size[now]).tolist()]
     schema = {
         "week_start_on": pl.Date, "n_recent": pl.Int64, "chance_per_year": pl.Float64, "upper_bound": pl.Float64,
     }  # fmt: skip

@@ -31,7 +31,7 @@ class Record:
 
     weekly: (
         pl.DataFrame
-    )  # week_start_on, source, county_code, town_code, community_code, issue_code, n_events, n_repeat,
+    )  # week_start_on, source, county_code, town_code, issue_code, n_events, n_repeat,
     # n_repeat_known (of items whose source says whether they are repeats)
     weeks: pl.DataFrame  # week_start_on, activity: every complete week, in order
     places: pl.DataFrame  # place_code, place_level, parent_code
