@@ -47,6 +47,7 @@ from pipelines.surveillance import stories
 from pipelines.surveillance.kept import Kept
 
 MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of filling the machine
+BESIDE_LIMIT = "2GB"  # in the steps that hold figures or texts of their own beside it
 SEARCH_PATH = "marts.main,warehouse.core"
 DAY = timedelta(days=1)
 
@@ -126,6 +127,7 @@ def _build(
         step("统计表", lambda: run_marts(connection, since, cluster))
         step("指标", lambda: kpi.write(connection, folder, as_of, since))
         step("专题", lambda: topics.write_words(connection))
+        connection.execute(f"set memory_limit = '{BESIDE_LIMIT}'")
         # A day that is reconstructed is over; a day as it was known is as far as it had come.
         complete = signals.complete_weeks(
             connection, as_of if basis == "known" else min(today, as_of + timedelta(days=1))

@@ -9,6 +9,7 @@ from pipelines.config import SQL
 from pipelines.surveillance import emerging
 
 PER_WEEK = 4_000  # items a week, on average, that are searched for candidates and that stand for the history
+READ_ITEMS = 100_000  # of those that are only counted, at a time
 _KEYS = 16**16  # event_key is a keyed hash of 16 hexadecimal digits: a share of them is a share of the items
 
 
@@ -28,5 +29,10 @@ def find(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.Da
     until = f"{int(share * _KEYS):016x}" if share < 1 else "g"  # beyond every key
     recent = weeks[-min(len(weeks), emerging.RECENT_WEEKS)]
     text = (SQL / "views" / "emerging_items.sql").read_text(encoding="utf-8")
-    items = connection.sql(text, params={**span, "until": until, "recent": recent}).pl()
-    return emerging.find(items, connection.sql("from place").pl(), weeks=weeks)
+    given = {**span, "until": until, "recent": recent}
+    items = connection.sql(text, params={**given, "is_sampled": True}).pl()
+    places = connection.sql("from place").pl()
+    others = connection.sql(text, params={**given, "is_sampled": False}).to_arrow_reader(READ_ITEMS)
+    return emerging.find(
+        items, places, weeks=weeks, others=(pl.DataFrame(pl.from_arrow(batch)) for batch in others)
+    )

@@ -41,7 +41,7 @@ def corpus(n_a_week: int = 40, *, seed: int = 0, weeks: list[date] = WEEKS) -> p
 def row(key: str, text: str, on: date, **changes) -> dict:
     defaults = {
         "event_key": key, "source": "hotline", "registered_on": on, "issue_code": "0101", "county_code": "11",
-        "town_code": "1101", "community_code": "110101", "text": text, "is_sampled": True,
+        "town_code": "1101", "community_code": "110101", "text": text,
     }  # fmt: skip
     return defaults | changes
 
@@ -229,7 +229,7 @@ def test_a_large_city_is_sampled_and_counted_only_items_are_not_read(monkeypatch
     """With a third of the items searched, the count of what is found stays exact; an accusation carries no word."""
     items = with_text(with_text(corpus(150), "锦绣花园停工", n=30), "某局收钱办事", n=12)
     keys = np.random.default_rng(1).integers(0, 2**62, len(items)) * 4  # a keyed hash is spread over all numbers
-    event = items.drop("is_sampled").with_columns(
+    event = items.with_columns(
         pl.Series("event_key", [f"{key:016x}" for key in keys]),
         pl.lit(None, pl.String).alias("title"),
         pl.col("text").str.contains("某局收钱").alias("is_counted_only"),

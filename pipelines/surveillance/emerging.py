@@ -17,7 +17,7 @@ Names of persons never become words: see `is_name_like`.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -76,12 +76,14 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def find(items: pl.DataFrame, places: pl.DataFrame, *, weeks: Sequence[date]) -> pl.DataFrame:
+def find(
+    items: pl.DataFrame, places: pl.DataFrame, *, weeks: Sequence[date], others: Iterable[pl.DataFrame] = ()
+) -> pl.DataFrame:
     """The topics of each judged week: SCHEMA, by week and p_value; `word` stands for its topic, `words` are the others.
 
     items: an item a row, event_key, source, registered_on, issue_code, county_code, town_code, community_code, text
-    (redacted; null is passed over), is_sampled (whether it is looked at for candidates; every item is counted). The
-    weeks before the judged ones may be a sample: what is expected goes by share of items. places: the `place` mart.
+    (redacted; null is passed over): what is looked at for candidates. others: further items, in parts, which are only counted.
+    The weeks before the judged ones may be a sample: what is expected goes by share of items. places: the `place` mart.
     weeks: Mondays of the complete weeks; the last JUDGED_WEEKS are judged, each by what was registered up to its Sunday.
     n_events, expected: items in the window; n_before: items a week as they were before; chance_per_year: how many
     words as improbable as this one chance alone brings in a year; examples: event_keys, comma-separated.
@@ -89,19 +91,20 @@ def find(items: pl.DataFrame, places: pl.DataFrame, *, weeks: Sequence[date]) ->
     weeks = sorted(weeks)[-READ_WEEKS:]
     if len(weeks) < MIN_HISTORY_WEEKS + WINDOWS[-1]:
         return pl.DataFrame(schema=SCHEMA)
-    corpus = _corpus(items, places, weeks)
-    if corpus.is_empty():
-        return pl.DataFrame(schema=SCHEMA)
+    searched = _corpus(items, places, weeks)
     judged = range(max(MIN_HISTORY_WEEKS + WINDOWS[-1] - 1, len(weeks) - JUDGED_WEEKS), len(weeks))
-    searched = corpus.filter("is_sampled")
     found = {} if searched.is_empty() else _candidates(searched, len(weeks), judged)
     strings = pl.Series(sorted({word for strings, _ in found.values() for word in strings}), dtype=pl.String)
     says_more = _without(strings, _gazetteer(places, with_short=True), "").str.len_chars() > 1
     words = [word for word in strings.filter(says_more) if not is_name_like(word)]
     if not words:
         return pl.DataFrame(schema=SCHEMA)
+    parts = [_carriers(searched, words)]
+    parts += [_carriers(_corpus(part, places, weeks), words) for part in others]
+    corpus = pl.concat([part for part, _ in parts]).sort("week", "event_key")
+    n_read = pl.concat([n for _, n in parts])
     carried = _carried(corpus, words)
-    sizes = _Sizes(corpus, len(weeks))
+    sizes = _Sizes(corpus, len(weeks), n_read)
     table = sizes.table(carried, len(words))
     rows: list[dict] = []
     for week in judged:
@@ -199,10 +202,15 @@ def _inside(week_of: Ints, week: int, window: int = WINDOWS[-1]) -> npt.NDArray[
 class _Sizes:
     """How many items were read, source by source and week by week (n), and what is to be expected of strings in them."""
 
-    def __init__(self, corpus: pl.DataFrame, n_weeks: int) -> None:
-        source = corpus["source"].rank("dense").to_numpy().astype(np.int64) - 1
-        self.cell = source * n_weeks + corpus["week"].to_numpy()  # of each item
-        self.n = np.bincount(self.cell, minlength=(source.max() + 1) * n_weeks).reshape(-1, n_weeks)
+    def __init__(self, corpus: pl.DataFrame, n_weeks: int, n_read: pl.DataFrame | None = None) -> None:
+        """`n_read`: source, week, len, where `corpus` is not all that was read."""
+        read = corpus.group_by("source", "week").len() if n_read is None else n_read
+        sources = read["source"].unique().sort()
+        number = pl.col("source").replace_strict(sources, range(len(sources)), return_dtype=pl.Int64)
+        cell = number * n_weeks + pl.col("week")
+        self.cell = corpus.select(cell).to_series().to_numpy()  # of each item
+        n = np.bincount(read.select(cell).to_series(), read["len"], minlength=len(sources) * n_weeks)
+        self.n = n.astype(np.int64).reshape(-1, n_weeks)
 
     def table(self, carried: pl.DataFrame, n_strings: int) -> Ints:
         """Items by string × source × week; carried: which item (doc) has which string (number), each pair once."""
@@ -357,6 +365,11 @@ def _grow(at: Ints, length: int, codes: npt.NDArray[np.uint64], doc: Ints) -> tu
             break
         at, length = best[1] + min(best[2], 0), length + 1
     return "".join(chr(int(code) + _BASE - 1) for code in codes[at[0] : at[0] + length]), len(at)
+
+
+def _carriers(corpus: pl.DataFrame, words: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The items that carry one of the words; how many were read of each source and week."""
+    return corpus.filter(pl.col("text").str.contains_any(words)), corpus.group_by("source", "week").len()
 
 
 def _carried(corpus: pl.DataFrame, words: list[str]) -> pl.DataFrame:
