@@ -7,7 +7,7 @@ Every step is rebuilt from the warehouse, so the same warehouse, reference and a
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 from graphlib import TopologicalSorter
@@ -50,6 +50,8 @@ MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of fill
 BESIDE_LIMIT = "2GB"  # in the steps that hold figures or texts of their own beside it
 SEARCH_PATH = "marts.main,warehouse.core"
 DAY = timedelta(days=1)
+
+Table = pl.DataFrame | duckdb.DuckDBPyRelation
 
 
 def build(
@@ -134,15 +136,11 @@ def _build(
         )
         clusters = partial(signals.find_clusters, connection, complete, is_followed=since is not None)
         step("空间聚集", lambda: found.update(_put_marts(connection, clusters())))
-        step(
-            "同一事项",
-            lambda: found.update(
-                _put_marts(
-                    connection,
-                    matters.find(connection, complete, home, is_kept=not is_replay, is_followed=since is not None),
-                )
-            ),
+        matters_of = partial(
+            matters.find, connection, complete, home, is_kept=not is_replay, is_followed=since is not None
         )
+        step("同一事项", lambda: found.update(_put_marts(connection, matters_of())))
+        matters.forget(connection)
         step("新词", lambda: found.update(_put_marts(connection, {"emerging": emerging.find(connection, complete)})))
         is_large = connection.execute("select count(*) from event").fetchall()[0][0] >= refresh.FEWEST_ITEMS
         kept = verdicts.load(home, is_forgotten=is_full) if is_large and not is_replay else None
@@ -212,7 +210,7 @@ def _quoted(path: Path) -> str:
 def _put(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    frame: pl.DataFrame | duckdb.DuckDBPyRelation,
+    frame: Table,
     *,
     temporary: bool = True,
 ) -> None:
@@ -336,10 +334,11 @@ def _judge(
     return rule
 
 
-def _put_marts(connection: duckdb.DuckDBPyConnection, tables: signals.Tables) -> signals.Tables:
-    for name, frame in tables.items():
-        _put(connection, name, frame, temporary=False)
-    return tables
+def _put_marts(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> signals.Tables:
+    """Write the marts; those that are at hand as frames."""
+    for name, table in tables.items():
+        _put(connection, name, table, temporary=False)
+    return {name: table for name, table in tables.items() if isinstance(table, pl.DataFrame)}
 
 
 def _scan(connection: duckdb.DuckDBPyConnection, since: refresh.Change | None) -> None:

@@ -33,6 +33,4 @@ def find(connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame) -> pl.Da
     items = connection.sql(text, params={**given, "is_sampled": True}).pl()
     places = connection.sql("from place").pl()
     others = connection.sql(text, params={**given, "is_sampled": False}).to_arrow_reader(READ_ITEMS)
-    return emerging.find(
-        items, places, weeks=weeks, others=(pl.DataFrame(pl.from_arrow(batch)) for batch in others)
-    )
+    return emerging.find(items, places, weeks=weeks, others=(pl.DataFrame(pl.from_arrow(batch)) for batch in others))

@@ -85,9 +85,7 @@ def find(
             f"select {_EVENT_KEY} as event_key, week_start_on, matter_id from assigned_item where week_start_on >= $since",
             params={"since": since},
         ).pl()
-        assigned, more = matters.assign(
-            _items(connection, since, weeks[-1]), known, merged, place_names=place_names
-        )
+        assigned, more = matters.assign(_items(connection, since, weeks[-1]), known, merged, place_names=place_names)
         _add(connection, assigned)
         merged = pl.concat([merged, more])
     if is_kept and new:
@@ -102,6 +100,20 @@ def find(
             " order by matter_id, event_key"
         ),
     }
+
+
+def forget(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what `find` left for its queries."""
+    for table in (
+        "resolved_item",
+        "matter_size",
+        "early_size",
+        "stale_size",
+        "matter_part",
+        "matter_growth",
+        "matter_rarity",
+    ):
+        connection.execute(f"drop table if exists {table}")
 
 
 def _portions(weeks: list[date], n_events: dict[date, int]) -> Iterator[list[date]]:
@@ -218,7 +230,9 @@ def _resolve(connection: duckdb.DuckDBPyConnection, merged: pl.DataFrame, half: 
     place of assigned_item; matter_size (matter_id, n_events) of the matters that are shown, early_size of the early ones."""
     for name, weeks in (("heir", merged), ("early_heir", merged.filter(pl.col("week_start_on") < half))):
         into = matters.heirs(weeks)
-        frame = pl.DataFrame({"gone": list(into), "into_id": list(into.values())}, schema=dict.fromkeys(("gone", "into_id"), pl.String))
+        frame = pl.DataFrame(
+            {"gone": list(into), "into_id": list(into.values())}, schema=dict.fromkeys(("gone", "into_id"), pl.String)
+        )
         connection.register(name, frame.to_arrow())
     connection.execute(
         f"""
@@ -267,7 +281,11 @@ def _described(
         grams = connection.sql("from before.basis.title_gram where corpus_key = $key", params={"key": corpus_key}).pl()
     is_same = len(grams) > 0
     if not is_same:
-        parts = _by_part(connection, "early_id", "early_size") if is_early else _by_part(connection, "matter_id", "matter_size")
+        parts = (
+            _by_part(connection, "early_id", "early_size")
+            if is_early
+            else _by_part(connection, "matter_id", "matter_size")
+        )
         grams = _grams(connection, corpus_key, parts, place_names)
     unchanged = pl.DataFrame(schema=dict.fromkeys(("matter_id",), pl.String))
     before = titles_before = None
@@ -277,7 +295,9 @@ def _described(
         unchanged = connection.sql(UNCHANGED).pl()
         before = connection.sql("from before.matter").pl().join(unchanged, on="matter_id", how="semi")
     connection.register("unchanged", unchanged.to_arrow())
-    connection.execute("create or replace temp table stale_size as from matter_size anti join unchanged using (matter_id)")
+    connection.execute(
+        "create or replace temp table stale_size as from matter_size anti join unchanged using (matter_id)"
+    )
     connection.unregister("unchanged")
     corpus_grams = dict(grams.select("gram", "n_matters").iter_rows())
     corpus = matters.Corpus(corpus_grams.pop("", 0), corpus_grams)
@@ -341,10 +361,9 @@ def by_week(connection: duckdb.DuckDBPyConnection, complete: list[date]) -> duck
         select
             g.*, r.chance_per_year, r.upper_bound, 1 - exp(-r.chance_per_year / 52) as p_value,
             coalesce(g.n_recent >= {matters.MIN_EVENTS} and r.chance_per_year <= {matters.ALARM_PER_YEAR}, false) as is_alarm
-        from matter_growth as g
+        from (from matter_growth qualify max(n_so_far) over (partition by matter_id) >= {matters.MIN_EVENTS}) as g
         left join matter_rarity as r on r.week_start_on = g.week_start_on and r.n_recent = g.n_recent
         where g.week_start_on <= date '{max(complete, default=date.min)}'
-        qualify max(g.n_so_far) over (partition by g.matter_id) >= {matters.MIN_EVENTS}
         order by g.week_start_on, g.matter_id
         """
     )
@@ -385,13 +404,13 @@ def _grams(
     said = (
         said
         for items in parts
-        for said in _said(connection, matters.first_items(_of(connection, items, "matter_members")).select("matter_id", "event_key"))
+        for said in _said(
+            connection, matters.first_items(_of(connection, items, "matter_members")).select("matter_id", "event_key")
+        )
     )
     corpus = matters.corpus_of(said, place_names)
     grams = {"": corpus.n, **corpus.grams}
-    return pl.DataFrame(
-        {"corpus_key": key, "gram": list(grams), "n_matters": list(grams.values())}, schema=_GRAMS
-    )
+    return pl.DataFrame({"corpus_key": key, "gram": list(grams), "n_matters": list(grams.values())}, schema=_GRAMS)
 
 
 def _said(connection: duckdb.DuckDBPyConnection, first: pl.DataFrame) -> Iterator[pl.DataFrame]:

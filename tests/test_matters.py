@@ -142,7 +142,8 @@ def test_one_week_at_a_time_gives_what_a_full_run_gives_in_any_order_of_rows():
             pl.col("week_start_on").is_between(week - timedelta(weeks=method.WINDOW_WEEKS), week)
         ).sample(fraction=1, shuffle=True, seed=7)
         known = tuple(
-            pl.concat([old, new]) for old, new in zip(known, method.assign(in_order(window), *known, place_names=[]), strict=True)
+            pl.concat([old, new])
+            for old, new in zip(known, method.assign(in_order(window), *known, place_names=[]), strict=True)
         )
     assert known[0].equals(whole[0]) and known[1].equals(whole[1])
 
@@ -354,13 +355,13 @@ def test_real_messages(shared_files, empty_home):
         ).pl()
     found = matter_of(said)
     weeks = pl.date_range(said["week_start_on"].min(), said["week_start_on"].max(), "1w", eager=True).to_list()
-    by_week = by_week(found.select(list(method.ASSIGNED)), weeks)
+    grown = by_week(found.select(list(method.ASSIGNED)), weeks)
     largest = found["matter_id"].value_counts(sort=True)["matter_id"].head(5).to_list()
     for name, begins in (("丽发新城", date(2019, 11, 1)), ("伊景园", date(2019, 7, 1))):
         told = found.filter(pl.concat_str("title", "text", ignore_nulls=True).str.contains(name))
         [matter, n] = told["matter_id"].value_counts(sort=True).row(0)
         assert len(told) > 55 and n >= 0.8 * len(told) and matter in largest
-        alarms = by_week.filter(pl.col("matter_id") == matter, pl.col("is_alarm"), pl.col("week_start_on") >= begins)
+        alarms = grown.filter(pl.col("matter_id") == matter, pl.col("is_alarm"), pl.col("week_start_on") >= begins)
         assert alarms["week_start_on"].min() <= begins + timedelta(days=30)
         [title] = method.titles(method.first_items(found.filter(pl.col("matter_id") == matter)), [])["title"]
         assert name in title and len(title) <= 24
