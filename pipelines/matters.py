@@ -39,21 +39,6 @@ _MATTER = {
     "matter_id": pl.String, "title": pl.String, "place_level": pl.String, "place_code": pl.String, "issue_code": pl.String,
     "group_code": pl.String, "first_on": pl.Date, "last_on": pl.Date, "n_events": pl.Int64, "n_sources": pl.Int64,
 }  # fmt: skip
-UNCHANGED = """
-    select matter_id
-    from (
-        (
-            select matter_id, count(*) as n_events, bit_xor(hash(event_id)) as mark
-            from resolved_item semi join matter_size using (matter_id) group by matter_id
-        )
-        intersect
-        (
-            select matter_id, count(*) as n_events, bit_xor(hash(('0x' || event_key)::ubigint)) as mark
-            from before.event_matter group by matter_id
-        )
-    )
-    where matter_id not in (select matter_id from resolved_item semi join changed_item using (event_id))
-"""
 _EVENT_KEY = "lower(printf('%016x', event_id))"
 
 Tables = dict[str, pl.DataFrame | duckdb.DuckDBPyRelation]
@@ -272,42 +257,34 @@ def _described(
     connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame, half: date, place_names: list[str], is_followed: bool
 ) -> Tables:
     """The mart matter, and what its titles were made of. Matters of which no item came, left or changed are as they were."""
-    early = keys.filter(pl.col("week_start_on") < half)["week_key"]
     [(n_early,)] = connection.execute("select count(*) from early_size").fetchall()
-    is_early = n_early >= LEAST_CORPUS
-    corpus_key = int((early if is_early else keys["week_key"])[-1][:16], 16) if len(keys) else 0
-    grams = pl.DataFrame(schema=_GRAMS)
+    corpus_of, weeks = ("matter_id", "matter_size"), keys
+    if n_early >= LEAST_CORPUS:
+        corpus_of, weeks = ("early_id", "early_size"), keys.filter(pl.col("week_start_on") < half)
+    # The key of a week says what all items up to it say, and how they are judged.
+    corpus_key = int(weeks["week_key"][-1][:16], 16) if len(weeks) else 0
+    empty = {"matter": _MATTER, "basis.title": {"matter_id": pl.String, **_TITLES}, "basis.title_gram": _GRAMS}
+    before = {name: pl.DataFrame(schema=schema) for name, schema in empty.items()}
     if is_followed:
-        grams = connection.sql("from before.basis.title_gram where corpus_key = $key", params={"key": corpus_key}).pl()
+        before = {name: connection.sql(f"from before.{name}").pl() for name in before}
+    grams = before["basis.title_gram"].filter(pl.col("corpus_key") == corpus_key)
     is_same = len(grams) > 0
     if not is_same:
-        parts = (
-            _by_part(connection, "early_id", "early_size")
-            if is_early
-            else _by_part(connection, "matter_id", "matter_size")
-        )
-        grams = _grams(connection, corpus_key, parts, place_names)
-    unchanged = pl.DataFrame(schema=dict.fromkeys(("matter_id",), pl.String))
-    before = titles_before = None
-    if is_followed:
-        titles_before = connection.sql("from before.basis.title").pl()
-    if is_same:
-        unchanged = connection.sql(UNCHANGED).pl()
-        before = connection.sql("from before.matter").pl().join(unchanged, on="matter_id", how="semi")
-    connection.register("unchanged", unchanged.to_arrow())
+        grams = _grams(connection, corpus_key, _by_part(connection, *corpus_of), place_names)
+    unchanged = (SQL / "views" / "matter_unchanged.sql").read_text(encoding="utf-8")
+    if not is_same:
+        unchanged = "select null::varchar as matter_id where false"
+    connection.execute(f"create or replace temp table unchanged as {unchanged}")
     connection.execute(
         "create or replace temp table stale_size as from matter_size anti join unchanged using (matter_id)"
     )
-    connection.unregister("unchanged")
+    same = connection.sql("from unchanged").pl()
+    found, titles = ([before[name].join(same, on="matter_id", how="semi")] for name in ("matter", "basis.title"))
+    known = before["basis.title"].select(list(_TITLES))
     corpus_grams = dict(grams.select("gram", "n_matters").iter_rows())
     corpus = matters.Corpus(corpus_grams.pop("", 0), corpus_grams)
     [(city_code,)] = connection.execute("select min(place_code) from place where place_level = 'city'").fetchall()
     issues = connection.sql("select issue_code, group_code, issue_name from issue").pl()
-    known = pl.DataFrame(schema=_TITLES) if titles_before is None else titles_before.select(list(_TITLES))
-    found, titles = [pl.DataFrame(schema=_MATTER)], [pl.DataFrame(schema={"matter_id": pl.String, **_TITLES})]
-    if before is not None and titles_before is not None:
-        found.append(before)
-        titles.append(titles_before.join(unchanged, on="matter_id", how="semi"))
     for items in _by_part(connection, "matter_id", "stale_size"):
         members = _of(connection, items, "matter_members")
         first = matters.first_items(members).select("matter_id", "event_key")
