@@ -1,6 +1,7 @@
 """Same concrete object, same problem: which items are one matter, how rare it is, how it is called."""
 
 import random
+import shutil
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -339,6 +340,30 @@ def test_a_title_stays_while_corpus_and_first_items_are_the_same(empty_home, mon
         assert found().equals(connection.sql("from matter").pl()) and not named
         monkeypatch.setattr(method, "TITLE_ITEMS", 3)  # other first items of all
         assert len(found()) == len(named) == n_matters
+
+
+def test_a_matter_is_described_anew_where_an_item_came_left_or_changed(empty_home, tmp_path):
+    loaded(empty_home, ordinary(32, 12) + site(12, date(2026, 7, 6)))
+    build.build(empty_home, today=date(2026, 8, 20))
+    file = publish.version_file(empty_home, publish.current(empty_home))
+    before = shutil.copy(file, tmp_path / "before.duckdb")
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{file}' as marts (read_only); attach '{before}' as before; use marts")
+        connection.execute("update before.matter set n_sources = 99")  # by which one sees what is taken over
+        connection.execute("create temp table changed_item (event_id ubigint)")
+        weeks = connection.sql("select distinct week_start_on from matter_week order by 1").pl()
+
+        def n_sources() -> list[int]:
+            return matters.find(connection, weeks, empty_home, is_followed=True)["matter"]["n_sources"].to_list()
+
+        assert n_sources() == [99]
+        connection.execute("insert into changed_item select ('0x' || min(event_key))::ubigint from event_matter")
+        assert n_sources() == [1]
+        connection.execute("truncate changed_item")
+        connection.execute(
+            "delete from before.event_matter where event_key = (select min(event_key) from event_matter)"
+        )
+        assert n_sources() == [1]
 
 
 def test_real_messages(shared_files, empty_home):
