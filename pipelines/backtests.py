@@ -72,7 +72,7 @@ def _read(home: Home, version: int, first: date | None, last: date | None) -> tu
         upto = date.fromisoformat(meta["last_full_week"]) + timedelta(days=7)
         complete = signals.complete_weeks(connection, upto)
         chosen, n_weeks = _chosen(complete, first, last)
-        record = signals.record(connection, chosen, as_of)
+        record = signals.record(connection, chosen, as_of, has_communities=True)
         since = chosen["week_start_on"][-n_weeks] - timedelta(weeks=sum(weeks.DELAY_WEEKS))
         reports = signals.first_reports(connection, since)
     judged = record.weekly.filter(pl.col("week_start_on").is_in(chosen["week_start_on"].implode()))

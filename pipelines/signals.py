@@ -29,9 +29,16 @@ DETECTION_COLUMNS = [
 
 
 def record(
-    connection: duckdb.DuckDBPyConnection, complete: pl.DataFrame, as_of: date, kept: Kept | None = None
+    connection: duckdb.DuckDBPyConnection,
+    complete: pl.DataFrame,
+    as_of: date,
+    kept: Kept | None = None,
+    *,
+    has_communities: bool = False,
 ) -> surveillance.Record:
-    """What early warning looks at, from the marts just built. `complete`: see `weeks.complete_weeks`."""
+    """What early warning looks at, from the marts just built: sums of towns, or of their communities. `complete`: see
+    `weeks.complete_weeks`."""
+    places = "county_code, town_code, community_code" if has_communities else "county_code, town_code"
     known_days = f"select count(distinct known_on) from known_batch where {registers.OF_ITEMS}"
     [(n_days,)] = connection.execute(known_days).fetchall()
     since = as_of - timedelta(weeks=weeks.DELAY_WEEKS[1] + 2)
@@ -39,7 +46,7 @@ def record(
     triangle = first_reports(connection, since) if n_days >= weeks.MIN_DELAY_WEEKS else pl.DataFrame()
     return surveillance.Record(
         weekly=connection.sql(
-            "select week_start_on, source, county_code, town_code, issue_code, sum(n_events)::bigint as n_events,"
+            f"select week_start_on, source, {places}, issue_code, sum(n_events)::bigint as n_events,"
             " sum(n_repeat)::bigint as n_repeat, sum(n_repeat_known)::bigint as n_repeat_known"
             " from weekly_counts group by all"
         ).pl(),

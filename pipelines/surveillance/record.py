@@ -29,7 +29,9 @@ EVIDENCE_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
 class Record:
     """One city's registered items, week by week, as they are known on one day."""
 
-    weekly: pl.DataFrame  # week_start_on, source, county_code, town_code, issue_code, n_events, n_repeat,
+    weekly: (
+        pl.DataFrame
+    )  # week_start_on, source, county_code, town_code, (community_code,) issue_code, n_events, n_repeat,
     # n_repeat_known (of items whose source says whether they are repeats)
     weeks: pl.DataFrame  # week_start_on, activity: every complete week, in order
     places: pl.DataFrame  # place_code, place_level, parent_code
