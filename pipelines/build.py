@@ -46,8 +46,8 @@ from pipelines.errors import CheckFailed, SourceError, UsageError
 from pipelines.surveillance import stories
 from pipelines.surveillance.kept import Kept
 
-MEMORY_LIMIT = "4GB"  # beyond it DuckDB spills beside the marts instead of filling the machine
-BESIDE_LIMIT = "2GB"  # in the steps that hold figures or texts of their own beside it
+MEMORY_LIMIT = "40%"  # of the machine's (or container's) memory; beyond it DuckDB spills beside the marts
+BESIDE_LIMIT = "20%"  # in the steps that hold figures or texts of their own beside it
 SEARCH_PATH = "marts.main,warehouse.core"
 DAY = timedelta(days=1)
 

@@ -15,6 +15,7 @@ class WarehouseBusy(YanpanError):
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SPILL_WORDS = "failed to offload"  # what DuckDB could not write beside the marts
 FULL_WORDS = ("no space left", "disk quota", "file too large", "not enough space")
 
 
@@ -33,6 +34,10 @@ def storage_errors(what: str) -> Iterator[None]:
         duckdb.FatalException,
         duckdb.TransactionException,
     ) as error:
+        if isinstance(error, duckdb.OutOfMemoryException) and SPILL_WORDS not in str(error):
+            raise YanpanError(
+                f"内存不足，{what}。请关掉这台机器上占内存的其他程序，或换内存大一些的机器，再重新运行同一条命令。"
+            ) from error
         raise _out_of_space(what) from error
     except OSError as error:
         if error.errno not in FULL:

@@ -25,6 +25,7 @@ import xlsxwriter
 from pipelines import publish, warehouse
 from pipelines.config import Home
 from pipelines.config import home as open_home
+from pipelines.errors import YanpanError
 from tests.test_cli import asked, yanpan
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -228,3 +229,14 @@ def test_killed_at_random_moments(tmp_path):
             ), table
     left = {path.name for path in home.marts.iterdir()} - {"CURRENT"}
     assert all(re.fullmatch(r"marts-\d+\.duckdb", name) for name in left), left
+
+
+@pytest.mark.parametrize(("has_spill", "said"), [(False, "^内存不足"), (True, "^写入失败.*磁盘")])
+def test_too_little_memory_and_a_full_disk_are_told_apart(has_spill, said, tmp_path):
+    with duckdb.connect() as connection:
+        connection.execute("set memory_limit = '30MB'")
+        connection.execute(f"set temp_directory = '{tmp_path if has_spill else ''}'")
+        if has_spill:
+            connection.execute("set max_temp_directory_size = '1MB'")
+        with pytest.raises(YanpanError, match=said), warehouse.storage_errors("新版本没有发布"):
+            connection.execute("select i, list(i) from range(5000000) as t(i) group by i order by i").fetchall()
