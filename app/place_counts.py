@@ -45,16 +45,20 @@ def asked(ask: reader.Ask, **asked: reader.Parameter) -> pl.DataFrame:
     counts, reach = ask("place_counts", **asked), ask("county_reach", **asked)
     first, last = reach["first_on"], reach["last_on"]
     known = {
-        "n_events": reach.filter((first <= asked["to_on"]) & (last >= asked["from_on"])),
-        "n_events_before": reach.filter((first < asked["from_on"]) & (last >= asked["before_on"])),
+        "n_events": reach.filter((first <= asked["to_on"]) & (last >= asked["from_on"]))["county_code"],
+        "n_events_before": reach.filter((first < asked["from_on"]) & (last >= asked["before_on"]))["county_code"],
     }
+    return with_counts(places, counts, known)
+
+
+def with_counts(places: pl.DataFrame, counts: pl.DataFrame, known: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """Places of the reference with n_events and n_events_before, most first. counts: of the places that have any; known: of
+    which counties each of the two is known at all."""
     found = places.join(counts, on="place_code", how="left").filter(
         ~pl.col("is_provisional") | (pl.col("n_events") > 0)
     )
     return found.with_columns(
-        pl.when(pl.col("county_code").is_in(counties["county_code"].implode()))
-        .then(pl.col(name).fill_null(0))
-        .alias(name)
+        pl.when(pl.col("county_code").is_in(counties.implode())).then(pl.col(name).fill_null(0)).alias(name)
         for name, counties in known.items()
     ).sort("n_events", "place_code", descending=[True, False], nulls_last=True)
 

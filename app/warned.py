@@ -9,6 +9,9 @@ import polars as pl
 
 from app import disclosure, reader, wording
 
+SAYS_THE_COUNT = ["excess", "upper_bound", "p_value", "chance_per_year"]
+"""Of a warning whose count is hidden: what would tell or bound it. An alarm is above its upper bound."""
+
 
 def given(ask: reader.Ask, week: date) -> pl.DataFrame:
     """The warnings of this week, most urgent first: its rows of query `signals`."""
@@ -18,10 +21,6 @@ def given(ask: reader.Ask, week: date) -> pl.DataFrame:
 def followed(ask: reader.Ask, week: date) -> pl.DataFrame:
     """The warnings of the week before with this week's figures: their rows of query `signal_followup`."""
     return ask("signal_followup").filter(pl.col("next_week_on") == week).drop("next_week_on")
-
-
-SAYS_THE_COUNT = ["excess", "upper_bound", "p_value", "chance_per_year"]
-"""Of a warning whose count is hidden: what would tell or bound it. An alarm is above its upper bound."""
 
 
 def safe_signals(signals: pl.DataFrame) -> pl.DataFrame:

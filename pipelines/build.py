@@ -207,13 +207,7 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _put(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    frame: Table,
-    *,
-    temporary: bool = True,
-) -> None:
+def _put(connection: duckdb.DuckDBPyConnection, table: str, frame: Table, *, temporary: bool = True) -> None:
     """Write a frame, or what a query finds, as a table: a temporary input of the marts, or a mart of its own."""
     target = f"temp table {table}" if temporary else f"table marts.{table}"
     if isinstance(frame, duckdb.DuckDBPyRelation):

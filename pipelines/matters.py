@@ -326,7 +326,12 @@ def by_week(connection: duckdb.DuckDBPyConnection, complete: list[date]) -> duck
     These are null, and is_alarm false, where the history is short. See `matters.rarity`.
     """
     growth = (SQL / "views" / "matter_growth.sql").read_text(encoding="utf-8")
-    connection.execute(f"create or replace temp table matter_growth as {growth}")
+    connection.execute(
+        f"create or replace temp table matter_growth as {growth}",
+        {
+            "min_size": matters.MIN_SIZE, "recent_weeks": matters.RECENT_WEEKS, "window_weeks": matters.WINDOW_WEEKS,
+        },
+    )  # fmt: skip
     counted = connection.sql(
         f"select matter_id, week_start_on, n_recent from matter_growth where n_recent >= {matters.MIN_SIZE}"
     ).pl()

@@ -147,11 +147,8 @@ def test_shapes_show_nothing_of_what_was_found(tmp_path):
     assert scan.filter("is_hard")["personal_kind"].to_list() == sorted(HARD)
 
 
-@pytest.mark.parametrize(
-    ("kind", "column"),
-    [*((kind, "text") for kind in sorted(HARD)), *(("mobile", column) for column in ("unit_name", "category_raw")),
-     *(("email", column) for column in ("county_name", "channel"))],
-)  # fmt: skip  # that each kind is found in each column is tested above
+@pytest.mark.parametrize("kind", sorted(HARD))
+@pytest.mark.parametrize("column", ["text", "unit_name", "category_raw", "county_name", "channel"])
 def test_a_hard_kind_in_a_published_table_stops_the_publish(kind, column, empty_home):
     load(empty_home, make_events(**{column: PLANTED[kind]}), make_events())
     with pytest.raises(CheckFailed, match="no_personal_data") as stopped:
@@ -185,7 +182,7 @@ def test_workbooks_and_csv_of_the_demo_city_are_clean_and_a_planted_number_in_on
             (tmp_path / f"{table}.csv").write_bytes(csv_text.csv_bytes(frame))
     scan = scan_files([tmp_path])
     assert scan.filter(pl.col("n_cells_found") > 0).is_empty()
-    assert scan.filter(pl.col("table_name") == "event.xlsx")["n_cells"].sum() > 600
+    assert scan.filter(pl.col("table_name") == "event.xlsx")["n_cells"].sum() > 3000
     planted = pl.DataFrame({"unit_name": ["某局", PLANTED["mobile"]], "text": ["无", PLANTED["email"]]})
     (tmp_path / "planted.xlsx").write_bytes(workbook.xlsx(planted, title="样表"))
     found = scan_files([tmp_path / "planted.xlsx"]).filter(pl.col("n_cells_found") > 0)

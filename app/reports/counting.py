@@ -359,20 +359,14 @@ def places(parts: pl.DataFrame, reference: pl.DataFrame, spans: pl.DataFrame, sc
     covered = {row["county_code"]: (row["first_on"], row["last_on"]) for row in reach.iter_rows(named=True)}
     now = [code for code, (first, last) in covered.items() if _overlaps(scope.now, first, last)]
     before = [code for code, (first, last) in covered.items() if scope.covers(scope.before, first, last)]
+    known = {"n_events": pl.Series(now, dtype=pl.String), "n_events_before": pl.Series(before, dtype=pl.String)}
     levels = []
     for level in place_counts.LEVELS:
         counts = rows.group_by(pl.col(f"{level}_code").alias("place_code")).agg(
             pl.col("n_events", "n_events_before").sum()
         )
-        frame = reference.filter(pl.col("place_level") == level).drop("place_level")
-        frame = frame.join(counts, on="place_code", how="left").with_columns(
-            pl.col("n_events", "n_events_before").fill_null(0)
-        )
-        frame = frame.filter(~pl.col("is_provisional") | (pl.col("n_events") > 0)).with_columns(
-            pl.when(pl.col("county_code").is_in(known)).then(name).alias(name)
-            for name, known in (("n_events", now), ("n_events_before", before))
-        )
-        levels.append(frame.sort("n_events", "place_code", descending=[True, False], nulls_last=True))
+        of_level = reference.filter(pl.col("place_level") == level).drop("place_level")
+        levels.append(place_counts.with_counts(of_level, counts, known))
     n_city = _of_city(parts)
     city: dict[str, Any] = {"place_code": scope.city_code, "n_events": n_city["n_events"]}
     is_known = scope.is_known(scope.before)
